@@ -6,15 +6,7 @@ from datetime import datetime
 from handlers.authorization import fact_from_claim
 from handlers.connection import Connection, is_linked, link_status
 from handlers.effects import Ask
-from handlers.events import (
-    Aspect,
-    Dataset,
-    DataTypeRead,
-    HistorySeen,
-    InitialReadClaimed,
-    InitialReadCompleted,
-    ReadCompleted,
-)
+from handlers.events import Aspect, HistorySeen, InitialReadClaimed, InitialReadCompleted, ReadCompleted
 from handlers.facts import (
     API_LAG,
     AUTH_ERROR,
@@ -27,6 +19,7 @@ from handlers.facts import (
     FactKind,
 )
 from handlers.fold import Link, read_cutoff
+from handlers.reads import Dataset, DataTypeRead
 from handlers.records import replace
 from handlers.registry import Context, Doubt, HandlerResult, on, on_company
 from handlers.state import State, is_running, situation

@@ -18,7 +18,6 @@ from handlers.events import (
     ConnectionFailed,
     ConnectionLinked,
     ConnectionRelinked,
-    DataTypeRead,
     Event,
     InitialReadCompleted,
     LinkStatus,
@@ -30,6 +29,7 @@ from handlers.events import (
     UnhandledEvent,
     UnidentifiedConnectionChanged,
 )
+from handlers.reads import DataTypeRead
 from processor.alerts.envelope import Envelope, Unrecognised, build_envelope, missing_ids
 from processor.codat.json_values import (
     NIL,

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from handlers.events import (
     Company,
     ConnectionDetails,
-    DataTypeRead,
     DeletionClaimed,
     Event,
     InitialReadClaimed,
@@ -27,6 +26,7 @@ from handlers.events import (
     UnhandledEvent,
     UnidentifiedConnectionChanged,
 )
+from handlers.reads import DataTypeRead
 from processor.alerts.envelope import Envelope, build_envelope, missing_ids
 from processor.codat.json_values import (
     as_id,

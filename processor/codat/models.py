@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from handlers.events import Company, ConnectionDetails, Dataset, LinkStatus, Problem
+from handlers.events import Company, ConnectionDetails, LinkStatus, Problem
+from handlers.reads import Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

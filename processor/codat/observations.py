@@ -16,7 +16,6 @@ from handlers.events import (
     ConnectionFailed,
     ConnectionGone,
     ConnectionSeen,
-    Dataset,
     Event,
     HistorySeen,
     LinkStatus,
@@ -26,6 +25,7 @@ from handlers.events import (
     Trigger,
     UnhandledEvent,
 )
+from handlers.reads import Dataset
 from processor.clock import from_iso, to_iso
 from processor.codat.models import ConnectionResponse, HistoryResponse
 from processor.codat.observation_types import (

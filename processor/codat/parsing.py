@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from handlers.events import Dataset
+from handlers.reads import Dataset
 from processor.codat.errors import CodatUnusable
 from processor.codat.http import CodatResponse
 from processor.codat.json_values import (

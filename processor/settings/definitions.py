@@ -34,7 +34,7 @@ class Settings:
     )
     ack_replicas: int = setting(
         kinds.REPLICAS,
-        "How many replicas must have a message before a 2xx (too few: 503), and a notification before it is sent.",
+        "Replicas that must have a message before its 2xx (else 503), and a notification before it is sent.",
         0,
     )
     ack_timeout_ms: int = setting(kinds.ACK_MS, "How long to wait for `ACK_REPLICAS`, in milliseconds.", 500)

@@ -12,7 +12,6 @@ from handlers.events import (
     CompanyDeleted,
     ConnectionDetails,
     ConnectionLinked,
-    DataTypeRead,
     DeletionClaimed,
     Event,
     HistorySeen,
@@ -22,6 +21,7 @@ from handlers.events import (
     UnhandledEvent,
     UnidentifiedConnectionChanged,
 )
+from handlers.reads import DataTypeRead
 from tests.handlers.support.codat_messages import COMPANY, CONNECTION_ID
 from tests.handlers.support.story import at, dataset, history, linked
 

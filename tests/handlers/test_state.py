@@ -7,7 +7,8 @@ import pytest
 
 from handlers.connection import Connection
 from handlers.effects import CompareCompany
-from handlers.events import Aspect, DataTypeRead, InitialReadCompleted
+from handlers.events import Aspect, InitialReadCompleted
+from handlers.reads import DataTypeRead
 from handlers.registry import Policy
 from handlers.state import State, situation
 from tests.handlers.support.codat_messages import COMPANY

@@ -16,8 +16,6 @@ from handlers.events import (
     ConnectionLinked,
     ConnectionRelinked,
     ConnectionSeen,
-    Dataset,
-    DataTypeRead,
     DeletionClaimed,
     Event,
     HistorySeen,
@@ -29,6 +27,7 @@ from handlers.events import (
     ReadCompleted,
     Source,
 )
+from handlers.reads import Dataset, DataTypeRead
 from tests.handlers.support.codat_history import ENDS, Change, Did, status_at
 
 CONNECTION_ID = "connection-1"

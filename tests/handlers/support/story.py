@@ -17,8 +17,6 @@ from handlers.events import (
     ConnectionLinked,
     ConnectionRelinked,
     ConnectionSeen,
-    Dataset,
-    DataTypeRead,
     DeletionClaimed,
     Event,
     HistorySeen,
@@ -32,6 +30,7 @@ from handlers.events import (
 )
 from handlers.machine import Transition, advance
 from handlers.milestones import Notification
+from handlers.reads import Dataset, DataTypeRead
 from handlers.registry import Context, Policy
 from handlers.state import Situation, State, situation
 from tests.handlers.support.codat_messages import COMPANY, CONNECTION_ID, DETAILS, PROBLEM

@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from handlers.events import (
-    DataTypeRead,
-    ReadCompleted,
-)
+from handlers.events import ReadCompleted
+from handlers.reads import DataTypeRead
 from tests.processor.alerts.test_current import (
     COMPANY,
     READ_TYPES,

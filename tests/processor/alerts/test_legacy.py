@@ -10,7 +10,6 @@ from handlers import events
 from handlers.events import (
     Company,
     ConnectionDetails,
-    DataTypeRead,
     DeletionClaimed,
     Event,
     InitialReadClaimed,
@@ -20,6 +19,7 @@ from handlers.events import (
     Source,
     UnhandledEvent,
 )
+from handlers.reads import DataTypeRead
 from processor.alerts.dialects import Unrecognised, recognise
 
 RECEIVED_AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from handlers.events import Company, ConnectionDetails, Dataset, LinkStatus, Problem
+from handlers.events import Company, ConnectionDetails, LinkStatus, Problem
+from handlers.reads import Dataset
 from processor.codat.errors import CodatUncertain, CodatUnusable
 from processor.codat.models import Branding, Image
 from processor.errors import CodatRefused

@@ -20,7 +20,6 @@ from handlers.events import (
     ConnectionGone,
     ConnectionLinked,
     ConnectionSeen,
-    Dataset,
     HistorySeen,
     LinkStatus,
     Problem,
@@ -29,6 +28,7 @@ from handlers.events import (
     Trigger,
     UnhandledEvent,
 )
+from handlers.reads import Dataset
 from processor.codat.models import ConnectionResponse, HistoryResponse
 from processor.codat.observation_types import (
     COMPANY_DELETED,
