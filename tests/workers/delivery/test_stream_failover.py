@@ -24,9 +24,13 @@ def test_what_the_stream_loses_in_a_failover_is_appended_again(tmp_path: Path) -
         post.cell = next(cell for cell in keys.cells() if client.node_of(keys.cursor(cell)) is not home)
         company = company_in(post.cell)
         post.set(ack_replicas=1, smtp_url="smtp://127.0.0.1")  # by which companies are read
+
+        def is_put() -> bool:
+            post.fan_out()
+            return client.xlen(keys.fan_out(post.cell)) == 0
+
         post.decide("connection-1", company_id=company)
-        post.fan_out()
-        assert client.xlen(keys.fan_out(post.cell)) == 0
+        until(is_put)
 
         home.acl_setuser("default", enabled=True, commands=["-psync", "-sync"])
         home.client_kill_filter(_type="replica")
@@ -41,10 +45,6 @@ def test_what_the_stream_loses_in_a_failover_is_appended_again(tmp_path: Path) -
                     other.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
         until(lambda: home.info("replication")["role"] == "slave")
         assert client.xlen(keys.stream()) == 1
-
-        def is_put() -> bool:
-            post.fan_out()
-            return client.xlen(keys.fan_out(post.cell)) == 0
 
         until(is_put)
         assert client.xlen(keys.stream()) == 2
