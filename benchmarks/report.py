@@ -33,10 +33,11 @@ _TAIL = """
   takes 42 % (its commands 34), learning and deciding 31 (`advance` 24), loading records 11, parsing 6 and
   reading messages 4; compressing three records a message by `zlib` is 16 of these (py-spy). A message that
   comes alone costs twice as much.
-- The engine, accepting in batches of seven, on an idle machine: of 32 µs a message, reading the batch and
-  answering takes 9, the record 7, the inbox 5, the two indexes 6, and what the script decides 5. The
-  append-only file comes on top, a write and an fsync for each batch: half of the CPU, 40 to 75 µs in the
-  kernel beside other work, of which 5 to 15 are left with an fsync every second.
+- The engine, accepting: on a busy machine 55 µs a message in batches of fourteen, and 85 in batches of
+  seven, as they were before the pause between two batches (decision 68). Of the 55, writing and syncing
+  each batch before it is answered takes 24, the same with an fsync every second 4, and 27 are left without
+  an append-only file: 19 in the script (the record, the inbox, the two indexes, and what it decides), 8 for
+  reading and answering.
 - Delivery: no part is large. The attempts take some 60 % of the CPU (request and response 20, signature 7,
   counting 5), and looks 35, half of it for the fan-out (py-spy, a busy machine). A look calls scripts in each
   cell: with some fifteen webhooks in a look these are two calls for each.
