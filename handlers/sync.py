@@ -193,7 +193,7 @@ def _is_first_sync_known(connection: Connection) -> bool:
     outcome = situation(connection).outcome
     is_over = outcome is None or outcome.state is not State.SYNCING
     reads = connection.history.initial_reads
-    return is_over and any(read.kind is FactKind.READ and not read.claimed for read in reads)
+    return is_over and any(not read.claimed for read in reads)
 
 
 def _first_sync(connection: Connection, event: HistorySeen, rows: Sequence[Dataset]) -> Fact:

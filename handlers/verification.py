@@ -128,7 +128,7 @@ def retry_delay(lag: timedelta) -> timedelta:
 
     The delays grow with the age of the change. The last one ends when the answer is certain.
     """
-    return max(CHECK_AFTER, min(abs(API_LAG - lag), lag + timedelta(seconds=1)))
+    return max(CHECK_AFTER, min(API_LAG - lag, lag + timedelta(seconds=1)))
 
 
 def asks_for(

@@ -301,6 +301,7 @@ def test_an_alert_about_the_whole_company_asks_for_its_history() -> None:
     assert isinstance(ask, Ask)
     assert (ask.aspect, ask.company_id, ask.connection_id) == (Aspect.HISTORY, COMPANY.id, None)
     assert ask.deadline - ask.not_before == timedelta(seconds=60)
+    assert ask.reason == "an alert says that the company was synchronised for the first time"
     assert company_effects(event, Context(now=at(50), policy=NO_KEY)) == ()
     assert company_effects(read_claim(50), context) == ()
     assert company_effects(replace(event, company=None), context) == ()

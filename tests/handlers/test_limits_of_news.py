@@ -189,13 +189,17 @@ def test_a_question_is_lost_half_a_minute_after_the_last_possible_answer() -> No
         (last, linked(0), True),
     ):
         assert is_overdue(at(0), event, replace(context, now=now)) is overdue
+    for patience_s, last_s in ((5, 90), (600, 630)):
+        policy = replace(ASKS, patience_s=patience_s)
+        assert not is_overdue(at(0), linked(0), Context(at(last_s) - MOMENT, policy))
+        assert is_overdue(at(0), linked(0), Context(at(last_s), policy))
 
 
 def test_a_company_is_foreign_until_codat_showed_it_or_the_connection() -> None:
     hidden = Context(at(0), ASKS, company_shown=False)
     assert is_foreign(Story(linked(10)).connection, hidden)
     assert is_foreign(Connection("c", facts=(alert(10, LINKED),)), hidden)
-    assert not is_foreign(Story(seen(10, LINKED)).connection, hidden)
+    assert not is_foreign(Story(linked(10), seen(20, LINKED)).connection, hidden)
     assert not is_foreign(Story(linked(10)).connection, replace(hidden, company_shown=True))
 
 
@@ -247,7 +251,7 @@ def test_an_end_is_confirmed_by_a_later_observation_that_is_not_outdated(
 
 
 @pytest.mark.parametrize(
-    ("lag_s", "delay_s"), [(60, 3), (57, 3), (50, 10), (40, 20), (20, 21), (2, 3), (1, 3), (0, 3), (-5, 3)]
+    ("lag_s", "delay_s"), [(60, 3), (57, 3), (50, 10), (40, 20), (20, 21), (2, 3), (1, 3), (0, 3), (-5, 3), (200, 3)]
 )
 def test_codat_is_asked_again_as_late_as_the_change_is_old_and_when_the_answer_is_certain(
     lag_s: float, delay_s: float
