@@ -224,14 +224,10 @@ def _cached_fold(facts: tuple[Fact, ...], base: AuthorizationHistory) -> Authori
 
 
 def _is_redundant(fact: Fact, neighbours: tuple[Fact, ...]) -> bool:
-    """Whether the facts before and after are observations of the same status."""
-    return (
-        fact.kind is FactKind.SEEN
-        and len(neighbours) == 3
-        and all(
-            neighbour.kind is FactKind.SEEN and neighbour.status is fact.status and not neighbour.claimed
-            for neighbour in neighbours
-        )
+    """Whether the fact and its ``neighbours``, those before and after, are observations of one status."""
+    return len(neighbours) == 3 and all(
+        neighbour.kind is FactKind.SEEN and neighbour.status is fact.status and not neighbour.claimed
+        for neighbour in neighbours
     )
 
 
@@ -245,5 +241,5 @@ def link_status(history: AuthorizationHistory) -> LinkStatus | None:
     if history.deleted:
         return None
     if history.ended:
-        return history.ended.status or LinkStatus.UNLINKED
+        return history.ended.status
     return LinkStatus.LINKED if history.begun else LinkStatus.PENDING

@@ -220,7 +220,9 @@ def test_news_that_codat_contradicted_is_told_where_codat_says_no_more(
     assert story.verdicts == [(told, "told")]
 
 
-@pytest.mark.parametrize("event", [deleted(20), gone(70)], ids=["told", "seen"])
+@pytest.mark.parametrize(
+    "event", [deleted(20), deleted(20, known=5000), gone(70)], ids=["told", "late", "seen"]
+)
 def test_a_deletion_is_told_at_once(event: object) -> None:
     story = Story(linked(10), event, policy=ASKS)  # type: ignore[arg-type]
     assert story.told == ["connection.authorized", "connection.deleted"]

@@ -1,9 +1,14 @@
 """A connection with a long life stays small, and what was summed up stays true."""
 
+from dataclasses import replace
 from typing import Any
 
-from handlers.connection import MOST_FACTS
-from handlers.events import Event
+import pytest
+
+from handlers.connection import MOST_FACTS, Connection, LedgerEntry
+from handlers.events import Event, LinkStatus
+from handlers.facts import Fact, FactKind
+from handlers.fold import fold
 from handlers.state import State
 from tests.handlers.support.story import (
     DEAUTHORIZED,
@@ -17,6 +22,7 @@ from tests.handlers.support.story import (
     relinked,
     seen,
 )
+from tests.handlers.test_facts import alert, fact
 
 
 def _lives(count: int) -> list[Event]:
@@ -118,8 +124,45 @@ def test_a_hundred_first_reads_of_one_authorisation_are_kept_as_one_outcome() ->
     assert story.told == ["connection.authorized", "initial_sync.failed", "initial_sync.completed"]
 
 
-def test_of_observations_that_repeat_one_status_the_first_and_the_last_stay() -> None:
-    story = Story(linked(10), *(seen(100 + number, LINKED) for number in range(MOST_FACTS)))
+@pytest.mark.parametrize(("change", "status"), [(linked(10), LINKED), (ended(10), DEAUTHORIZED)])
+def test_of_observations_that_repeat_one_status_the_first_and_the_last_stay(
+    change: Event, status: LinkStatus
+) -> None:
+    story = Story(change, *(seen(100 + number, status) for number in range(MOST_FACTS)))
     facts = story.connection.facts
     assert story.connection.compacted_until is None
     assert [fact.at for fact in facts] == [at(10), at(100), at(100 + MOST_FACTS - 1)]
+
+
+def test_an_alert_between_observations_of_its_status_stays_with_those_beside_it() -> None:
+    facts = [fact(FactKind.SEEN, second, LINKED) for second in range(MOST_FACTS)]
+    connection = Connection("c", facts=(*facts[:9], alert(9, LINKED), *facts[9:])).compacted()
+    assert [fact.at for fact in connection.facts] == [at(second) for second in (0, 8, 9, 9, MOST_FACTS - 1)]
+
+
+def _reads(count: int) -> tuple[Fact, ...]:
+    return tuple(fact(FactKind.READ, second) for second in range(count))
+
+
+def test_the_newest_32_facts_stay_and_those_of_the_last_moment_before_them_do_not() -> None:
+    apart, looks = _reads(70), [fact(FactKind.SEEN, 100 + second, LINKED) for second in range(40)]
+    few = Connection("c", facts=(*_reads(30), *looks)).compacted()
+    assert (len(few.facts), few.compacted_until) == (32, None)
+
+    base = fold(apart[:38])
+    kept = Connection("c", facts=apart).compacted()
+    assert (kept.facts, kept.base, kept.compacted_until) == (apart[38:], base, at(37))
+
+    together = tuple(replace(read, at=at(37)) if number == 38 else read for number, read in enumerate(apart))
+    kept = Connection("c", facts=together).compacted()
+    assert (kept.facts, kept.base, kept.compacted_until) == (together[39:], fold(together[:39]), at(37))
+
+    at_once = tuple(replace(read, at=at(0)) for read in apart)
+    kept = Connection("c", facts=at_once).compacted()
+    assert (kept.facts, kept.base, kept.compacted_until) == ((), fold(at_once), at(0))
+
+
+def test_a_ledger_of_more_than_64_entries_is_cut_to_the_newest_32() -> None:
+    ledger = tuple(LedgerEntry("connection.authorized", at(number), f"{number}") for number in range(65))
+    for entries, kept in ((ledger[:64], ledger[:64]), (ledger, ledger[33:])):
+        assert Connection("c", facts=_reads(65), ledger=entries).compacted().ledger == kept

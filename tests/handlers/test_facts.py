@@ -236,6 +236,23 @@ def test_facts_that_come_in_any_order_are_kept_in_theirs_and_once() -> None:
     assert Connection("c").with_facts([third, first]).facts == (first, third)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            fact(FactKind.READ, 1, types=(("bills", "Complete"),)),
+            fact(FactKind.READ, 1, types=(("items", "Complete"),)),
+        ),
+        (fact(FactKind.SEEN, 1, LINKED), alert(1, LINKED)),
+    ],
+)
+def test_facts_of_one_moment_are_two_by_their_content_and_always_in_one_order(
+    first: Fact, second: Fact
+) -> None:
+    assert Connection("c").with_facts([second, first]).facts == (first, second)
+    assert Connection("c", facts=(first,)).with_facts([second]).facts == (first, second)
+
+
 def test_facts_up_to_the_compacted_time_are_stale() -> None:
     connection = Connection("c", compacted_until=at(10))
 

@@ -161,7 +161,8 @@ def test_codat_may_not_show_a_connection_yet_of_which_it_has_just_told() -> None
     assert remaining_visibility_lag(story.connection, gone(10 + lag_s)) == timedelta()
     assert remaining_visibility_lag(story.connection, gone(500)) == timedelta()
     early, late = handled(story, gone(11)), handled(story, gone(10 + lag_s))
-    assert (early.facts, early.doubt is not None, len(early.questions)) == ((), True, 1)
+    doubt = "Codat does not show the connection, of which it told less than a minute before"
+    assert (early.facts, early.doubt, len(early.questions)) == ((), doubt, 1)
     assert late.facts[0].kind is FactKind.DELETED
     assert handled(story, deleted(11)).facts[0].kind is FactKind.DELETED
 
@@ -188,12 +189,17 @@ def test_news_of_some_connection_of_the_company_is_a_doubt_about_each_that_exist
     unnamed = UnidentifiedConnectionChanged(
         event_id="e", event_type="t", source=Source.LEGACY, received_at=at(30), at=at(30), company=COMPANY
     )
-    for event in (unnamed, deletion_claim(30)):
+    changed = "a message tells of a connection of the company and does not say of which"
+    claimed = "an alert says that a connection of the company was deleted"
+    for event, doubt, remark in (
+        (unnamed, changed, "the connection is deleted for good"),
+        (deletion_claim(30), claimed, "the connection is known to be deleted"),
+    ):
         alive, over = Story(linked(10)), Story(linked(10), deleted(20))
         assert [question.aspect for question in handled(alive, event).questions] == [Aspect.CONNECTION]
-        assert handled(alive, event).doubt
+        assert handled(alive, event).doubt == doubt
         assert (handled(over, event).questions, handled(over, event).doubt) == ((), None)
-        assert "deleted" in (handled(over, event).remark or "")
+        assert handled(over, event).remark == remark
 
 
 # Reads

@@ -30,7 +30,7 @@ from tests.handlers.support.story import (
     seen,
     unanswered,
 )
-from tests.handlers.test_facts import fact
+from tests.handlers.test_facts import alert, fact
 
 HOLDS = timedelta(microseconds=1)
 
@@ -67,6 +67,8 @@ def test_of_what_codat_showed_the_newest_observation_contradicts() -> None:
     observation = contradicting_observation(story.connection)
     assert observation is not None
     assert observation.at == at(20)
+    alerted = story.connection.with_facts([alert(25, LINKED)])
+    assert contradicting_observation(alerted) == observation
     assert contradicting_observation(Story(linked(10), read(30)).connection) is None
 
 

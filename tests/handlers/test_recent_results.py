@@ -1,18 +1,24 @@
 """Folds, situations and untold milestones that are found again are those that a fresh calculation gives."""
 
 import random
+from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
 
-from handlers.connection import Connection
+from handlers import connection, milestones, state
+from handlers.connection import MOST_RECENT, Connection
 from handlers.events import Event
+from handlers.facts import FactKind
 from handlers.machine import Transition, advance
+from handlers.milestones import untold_milestones
 from handlers.registry import Context, Policy
+from handlers.state import situation
 from tests.handlers.support import codat_world
 from tests.handlers.support.codat_world import LAGS_S, Api, World
 from tests.handlers.support.sampled_history import sampled_history
 from tests.handlers.support.tape import Tape
+from tests.handlers.test_facts import fact
 from tests.support.effort import examples
 
 TAPE_BYTES = 192
@@ -44,3 +50,32 @@ def test_a_step_follows_from_its_input_alone(api: Api, monkeypatch: pytest.Monke
         world.run()
         steps += len(world.steps)
     assert steps > 0
+
+
+RECENT = {
+    "folds": (connection._recent_folds, lambda one: one.history),
+    "situations": (state._recent, situation),
+    "untold milestones": (milestones._recent, lambda one: untold_milestones(one, situation(one))),
+}
+
+
+@pytest.mark.parametrize(("recent", "calculate"), RECENT.values(), ids=RECENT)
+def test_what_was_calculated_is_found_again_until_so_many_are_kept(
+    recent: dict[int, object], calculate: Callable[[Connection], object]
+) -> None:
+    for kept, _ in RECENT.values():
+        kept.clear()
+    connections = [Connection("c", facts=(fact(FactKind.LINKED, n),)) for n in range(MOST_RECENT + 2)]
+    first, second = (calculate(connection) for connection in connections[:2])
+    assert calculate(connections[0]) is first
+    assert calculate(connections[1]) is second
+    sizes = [calculate(connection) and len(recent) for connection in connections]
+    assert (max(sizes), sizes[-1]) == (MOST_RECENT, 2)
+
+
+def test_what_facts_add_is_calculated_once_for_a_handler_and_the_machine() -> None:
+    first, second = (Connection("c", facts=(fact(FactKind.LINKED, n),)) for n in range(2))
+    for learning in (first, second):
+        learnt = learning.with_facts([fact(FactKind.READ, 10)])
+        assert learning.with_facts([fact(FactKind.READ, 10)]) is learnt
+    assert list(connection._recent_additions.values()) == [(second, (fact(FactKind.READ, 10),), learnt)]
