@@ -65,6 +65,7 @@ def believed_at(
     earlier = [entry for entry in entries if entry.handled_at <= moment]
     later = [entry for entry in entries if entry.handled_at > moment]
     handled_later = {entry.event_id for entry in later} - {entry.event_id for entry in earlier}
+    decided_later = _decided(later)
     past = replace(
         connection,
         facts=tuple(
@@ -78,9 +79,7 @@ def believed_at(
             if claim.since <= moment and claim.event_id not in handled_later
         ),
         checks=_open_checks(connection, earlier),
-        ledger=tuple(
-            told for told in connection.ledger if told.id not in _decided(later) - _decided(earlier)
-        ),
+        ledger=tuple(told for told in connection.ledger if told.id not in decided_later),
     )
     recorded = later[0].before if later else state
     learnt_later = {entry.at for entry in later} - {entry.at for entry in earlier}

@@ -40,8 +40,8 @@ def _supersedes(fact: Fact, claim: Fact, facts: Sequence[Fact]) -> bool:
 
 def _have_same_meaning(claim: Fact, fact: Fact) -> bool:
     """Whether both are about the same change, the status before it included."""
-    if FactKind.READ in (claim.kind, fact.kind):
-        return claim.kind is fact.kind
+    if fact.kind is FactKind.READ:
+        return claim.kind is FactKind.READ
     if claim.link_status is not fact.link_status:
         return False
     if claim.link_status is not LinkStatus.LINKED or claim.old is None:
@@ -50,11 +50,7 @@ def _have_same_meaning(claim: Fact, fact: Fact) -> bool:
 
 
 def _has_success(fact: Fact) -> bool:
-    return (
-        fact.kind is not FactKind.READ
-        or not fact.types
-        or any(status == COMPLETE for _, status in fact.types)
-    )
+    return not fact.types or any(status == COMPLETE for _, status in fact.types)
 
 
 def _access_changes_between(facts: Iterable[Fact], first: Fact, second: Fact) -> bool:

@@ -66,7 +66,7 @@ def reason_to_check(
     is_answer = milestone.fact.claimed or (milestone.fact.kind is FactKind.SEEN and milestone.fact in facts)
     if not is_late and (is_answer or not milestone.type.is_end):
         denial = contradicting_observation(connection)
-        if denial is None or denial.at <= milestone.at + SEEN_TOLERANCE or milestone.type.is_end:
+        if denial is None or denial.at <= milestone.at + SEEN_TOLERANCE:
             return None
         return CONTRADICTED
     if _is_confirmed(milestone, connection.history, facts):

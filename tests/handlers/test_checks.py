@@ -116,6 +116,19 @@ def test_an_end_that_codat_showed_is_told_at_once() -> None:
     assert story.told == ["connection.authorized", "connection.unlinked"]
 
 
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [(seen(120, UNLINKED), "connection.unlinked"), (seen(160, LINKED), "connection.reauthorized")],
+)
+def test_an_end_that_codat_showed_before_it_showed_access_waits(later: Event, told: str) -> None:
+    """The answers came in the other order: the end was told, although Codat's newest word denied it."""
+    story = Story(linked(10), seen(100, LINKED), seen(97, UNLINKED, known=101), policy=ASKS)
+    assert (story.state, story.verdicts) == (State.UNLINKED, [("connection.unlinked", "checking")])
+    assert [ask.aspect for ask in story.asks] == [Aspect.CONNECTION]
+    story.hear(later)
+    assert story.told == ["connection.authorized", told]
+
+
 def test_an_end_of_an_alert_to_which_codat_said_nothing_in_time_is_told_at_once() -> None:
     story = Story(linked(10), claim(100, LINKED, DEAUTHORIZED), unanswered(160), policy=ASKS)
     assert (story.told[-1], story.connection.checks) == (DEAUTHORIZED_NOTICE, ())

@@ -90,11 +90,20 @@ def test_the_times_of_the_two_messages_may_lie_the_other_way_round() -> None:
         [linked(10), read(60, invoices="Complete"), ended(60 + 2 * 3600)],
         [linked(10), read(60, invoices="FetchError"), ended(65)],
         [linked(10), ended(65)],
+        [linked(10), ended(65), read(65 + 2 * 3600, invoices="Complete")],
         [linked(10), read(60, invoices="Complete"), ended(65, UNLINKED)],
         [linked(10), read(60, invoices="Complete"), ended(65), relinked(90), ended(95)],
         [linked(10), read(60, invoices="Complete"), ended(65), relinked(90)],
     ],
-    ids=["later", "nothing read", "no read", "given up", "another authorisation", "linked again"],
+    ids=[
+        "later",
+        "nothing read",
+        "no read",
+        "read later",
+        "given up",
+        "another authorisation",
+        "linked again",
+    ],
 )
 def test_other_ends_are_bad_news(events: list[Event]) -> None:
     """The Sage 50 connector was uninstalled hours later: that is an end that somebody has to mend."""

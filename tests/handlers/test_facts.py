@@ -44,6 +44,13 @@ def test_an_untimed_outcome_replaces_a_timed_one_only_beyond_the_window() -> Non
     assert moved(untimed, CLAIM_WINDOW + MOMENT).is_newer_than(timed)
 
 
+def test_of_two_untimed_outcomes_the_later_is_the_newer() -> None:
+    untimed = outcome(0, timed=False)
+
+    assert moved(untimed, MOMENT).is_newer_than(untimed)
+    assert not moved(untimed, -MOMENT).is_newer_than(untimed)
+
+
 def test_a_timed_outcome_replaces_an_untimed_one_back_to_the_window() -> None:
     timed, untimed = outcome(0), outcome(0, timed=False)
 
@@ -148,6 +155,8 @@ def test_an_alert_of_a_first_sync_never_comes_before_it(seconds: float, supersed
         (fact(FactKind.ENDED, 0, UNLINKED), alert(1, DEAUTHORIZED, LINKED), False),
         (fact(FactKind.LINKED, 0), alert(1, None), False),
         (fact(FactKind.READ, 0), alert(1, LINKED), False),
+        (fact(FactKind.READ, 0), fact(FactKind.FAILED, 1, claimed=True), False),
+        (fact(FactKind.READ, 0), fact(FactKind.ORDINARY_READ, 1, claimed=True), False),
     ],
 )
 def test_both_must_be_about_the_same_change(change: Fact, claimed: Fact, superseded: bool) -> None:
@@ -171,6 +180,24 @@ def test_a_failed_sync_is_meant_only_by_an_alert_of_its_authorisation(
     facts = sorted([sync, fact(FactKind.ENDED, changed_at, UNLINKED), claimed], key=lambda fact: fact.order)
 
     assert (claimed in superseded_claims(facts)) is superseded
+
+
+def test_each_change_supersedes_the_earliest_alert_that_no_other_one_explains() -> None:
+    first, again, alerts = (
+        fact(FactKind.LINKED, 0),
+        fact(FactKind.LINKED, 2),
+        [alert(n, LINKED) for n in (3, 4)],
+    )
+    assert superseded_claims([first, *alerts]) == {alerts[0]}
+    assert superseded_claims([first, again, *alerts]) == set(alerts)
+
+
+def test_a_sync_of_which_something_succeeded_explains_an_alert_after_an_end() -> None:
+    sync, claimed = (
+        fact(FactKind.READ, 0, types=(("bills", "Complete"), ("items", "MapError"))),
+        alert(20, None),
+    )
+    assert superseded_claims([sync, fact(FactKind.ENDED, 10, UNLINKED), claimed]) == {claimed}
 
 
 def test_a_sync_without_data_types_succeeded_and_explains_an_alert_after_an_end() -> None:

@@ -19,7 +19,7 @@ from handlers.milestones import (
     untold_milestones,
 )
 from handlers.registry import Context
-from handlers.state import State, situation
+from handlers.state import State, is_running, situation
 from handlers.verification import GRACE, is_foreign, is_overdue, reason_to_check, retry_delay
 from tests.handlers.support.story import (
     ASKS,
@@ -66,6 +66,17 @@ def test_an_outcome_is_by_the_read_that_led_to_it() -> None:
     assert outcome.by.at == at(30)
     assert outcome.types == {"bills": "Complete", "items": "Complete"}
     assert Story(linked(10), read(20), ended(30)).now.outcome is None
+
+
+def test_a_first_sync_names_its_data_types_in_order_and_stays_as_good_as_it_was() -> None:
+    reads = (read(20, taxes="Complete", journals="MapError"), read(30, bills="Complete", accounts="MapError"))
+    outcome = Story(linked(10), *reads).now.outcome
+    assert outcome is not None
+    assert (outcome.complete, list(outcome.failed)) == (("bills", "taxes"), ["accounts", "journals"])
+    unnamed = read(20)
+    assert isinstance(unnamed, InitialReadCompleted)
+    assert Story(linked(10), replace(unnamed, reads=()), read(30, bills="MapError")).state is State.READY
+    assert is_running("Fetching", progress=100)
 
 
 def test_nothing_queued_is_about_the_present_authorisation() -> None:

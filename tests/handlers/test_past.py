@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from handlers.connection import Connection
 from handlers.events import Event, LinkStatus
+from handlers.facts import FactKind
+from handlers.fold import AuthorizationHistory
 from handlers.machine import advance
-from handlers.past import RecordedDecision, RecordedEntry, believed_at
+from handlers.past import RecordedDecision, RecordedEntry, believed_at, summed_up_facts
 from handlers.registry import Context, Policy
 from handlers.state import State, situation
 from handlers.timeline import TimelineEntry
@@ -20,6 +22,7 @@ from tests.handlers.support.story import (
     NO_KEY,
     Story,
     at,
+    claim,
     dataset,
     ended,
     failed,
@@ -27,9 +30,11 @@ from tests.handlers.support.story import (
     linked,
     read,
     read_more,
+    relinked,
     seen,
     unanswered,
 )
+from tests.handlers.test_facts import fact
 
 DAYS = [timedelta(days=1), timedelta(minutes=3), timedelta(hours=5)]
 A_MINUTE = timedelta(minutes=1)
@@ -128,6 +133,7 @@ def test_what_waited_for_codat_was_neither_told_nor_forgotten() -> None:
     orders = [
         [linked(10), ended(20), seen(23.5, LinkStatus.DEAUTHORIZED)],
         [linked(10), failed(240), ended(200, known=90_000), unanswered(90_060)],
+        [linked(10), failed(240), ended(200, known=90_000)],
     ]
     for order in orders:
         assert check(order, [event.received_at for event in order], ASKS) == 0
@@ -175,3 +181,46 @@ def test_a_belief_from_before_what_was_summed_up_is_incomplete() -> None:
     assert (early.state, early.complete) == (State.AUTHORIZED, False)
     entries[1] = replace(entries[1], handled_at=at(40))
     assert not believed_at(connection, State.READY, entries, at(35)).complete
+
+
+def test_what_came_again_later_was_believed_from_the_first_time_on() -> None:
+    connection, entries = told(
+        linked(10),
+        read_more(20, bills="Complete"),
+        linked(10, known=60),
+        read_more(20, known=61, bills="Complete"),
+    )
+    belief = believed_at(connection, State.SYNCING, entries, at(50))
+    assert (len(belief.connection.facts), statuses(belief.connection)) == (1, {"bills": "Complete"})
+
+
+def test_where_the_timeline_no_longer_says_so_what_became_known_later_was_not_believed() -> None:
+    story = Story(linked(10), claim(500, LinkStatus.UNLINKED, LinkStatus.LINKED), policy=ASKS)
+    assert story.connection.claims
+    belief = believed_at(story.connection, State.PENDING, [], at(9))
+    assert (belief.connection.facts, belief.connection.claims, belief.complete) == ((), (), True)
+    summed_up = replace(story.connection, facts=(), base=story.connection.history)
+    assert not believed_at(summed_up, State.AUTHORIZED, [], at(9)).complete
+    assert believed_at(summed_up, State.AUTHORIZED, [], at(10)).complete
+
+
+def test_outcomes_of_the_authorisation_before_are_believed_until_something_is_read() -> None:
+    events = [linked(10), read_more(20, bills="Complete"), ended(30), relinked(40)]
+    connection, entries = told(*events, policy=NO_KEY)
+    belief = believed_at(connection, State.AUTHORIZED, entries, at(50))
+    assert (statuses(belief.connection), belief.complete) == ({"bills": "Complete"}, True)
+    connection, entries = told(*events, read_more(100, bills="FetchError"), policy=NO_KEY)
+    assert not believed_at(connection, State.SYNCING, entries, at(50)).complete
+
+
+def test_every_fact_that_was_summed_up_counts() -> None:
+    first, second, *others = (fact(FactKind.READ, number) for number in range(6))
+    base = AuthorizationHistory(
+        begun=first,
+        ended=second,
+        failed=others[0],
+        deleted=others[1],
+        initial_reads=(others[2],),
+        orphaned_reads=(others[3],),
+    )
+    assert summed_up_facts(Connection("c", base=base)) == [first, second, *others]

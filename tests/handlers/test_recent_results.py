@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_step_follows_from_its_input_alone(api: Api, monkeypatch: pytest.Monke
     assert steps > 0
 
 
-RECENT = {
+RECENT: dict[str, tuple[dict[int, Any], Callable[[Connection], object]]] = {
     "folds": (connection._recent_folds, lambda one: one.history),
     "situations": (state._recent, situation),
     "untold milestones": (milestones._recent, lambda one: untold_milestones(one, situation(one))),
@@ -61,7 +62,7 @@ RECENT = {
 
 @pytest.mark.parametrize(("recent", "calculate"), RECENT.values(), ids=RECENT)
 def test_what_was_calculated_is_found_again_until_so_many_are_kept(
-    recent: dict[int, object], calculate: Callable[[Connection], object]
+    recent: dict[int, Any], calculate: Callable[[Connection], object]
 ) -> None:
     for kept, _ in RECENT.values():
         kept.clear()
@@ -69,7 +70,10 @@ def test_what_was_calculated_is_found_again_until_so_many_are_kept(
     first, second = (calculate(connection) for connection in connections[:2])
     assert calculate(connections[0]) is first
     assert calculate(connections[1]) is second
-    sizes = [calculate(connection) and len(recent) for connection in connections]
+    sizes = []
+    for one in connections:
+        calculate(one)
+        sizes.append(len(recent))
     assert (max(sizes), sizes[-1]) == (MOST_RECENT, 2)
 
 

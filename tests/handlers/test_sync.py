@@ -116,5 +116,5 @@ def test_of_codats_history_the_newest_row_of_each_data_type_of_the_connection_co
 
 def test_what_codat_says_of_a_data_type_stays_with_it() -> None:
     event = read_more(20, bills="MapError")
-    told = replace(event, reads=(replace(event.reads[0], message="Unmapped."),))  # type: ignore[attr-defined]
+    told = replace(event, reads=(replace(event.reads[0], message="Unmapped."),))  # type: ignore[attr-defined,call-arg]
     assert [row.message for row in handled(Story(linked(10)), told).data_types] == ["Unmapped."]
