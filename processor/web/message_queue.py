@@ -1,18 +1,15 @@
 """Whole messages that wait on the event loop; one thread takes all that wait and stores them as one batch.
 
-The thread answers a batch with one call into the event loop, and then pauses, the longer the larger the
-batch was: under load batches become twice as large, and Redis writes to its disk half as often. The event
-loop answers 503 by a timer of each request, because the thread may hang with Redis. A message that is
-stored after its 503 is a duplicate when it is sent again; one that the thread has not taken by then is
-dropped.
+The thread answers a batch with one call into the event loop. The event loop answers 503 by a timer of each
+request, because the thread may hang with Redis. A message that is stored after its 503 is a duplicate when it
+is sent again; one that the thread has not taken by then is dropped.
 """
 
 import asyncio
 import contextlib
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
@@ -24,9 +21,6 @@ _log = logging.getLogger(__name__)
 MAX_BATCH = 64
 MAX_BATCH_BYTES = 1_048_576
 """Bounds of a batch: so many messages, or the message with which its bodies exceed so many bytes."""
-
-PAUSE_S, MAX_PAUSE_S = 0.00025, 0.004
-"""Pause after a batch for each of its messages, and the longest: what comes meanwhile is one batch."""
 
 
 class _Waiting:
@@ -46,20 +40,10 @@ class _Waiting:
 
 
 class MessageQueue:
-    """Passes requests to ``receiver`` in batches; each is answered within ``answer_within_s``.
+    """Passes requests to ``receiver`` in batches; each is answered within ``answer_within_s``."""
 
-    ``pause`` waits for so many seconds.
-    """
-
-    def __init__(
-        self,
-        receiver: MessageReceiver,
-        *,
-        answer_within_s: float,
-        pause: Callable[[float], object] = time.sleep,
-    ) -> None:
+    def __init__(self, receiver: MessageReceiver, *, answer_within_s: float) -> None:
         self._receiver = receiver
-        self._pause = pause
         self._answer_within_s = answer_within_s
         self._waiting: SimpleQueue[_Waiting] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -93,10 +77,7 @@ class MessageQueue:
                 answered[0][0].get_loop().call_soon_threadsafe(_settle, answered)
             if asleep:  # in a thread of its own: the server of RQ may hang
                 self._waker.submit(self._receiver.wake, asleep)
-            pause_s = min(PAUSE_S * len(batch), MAX_PAUSE_S)
             del batch, answered  # the next request may be long in coming
-            if self._waiting.qsize() < MAX_BATCH:
-                self._pause(pause_s)
 
     def _receive(self, requests: Sequence[MessageRequest]) -> tuple[list[MessageResponse], set[int]]:
         """The same as ``receive``; a bug in it must not end the thread."""

@@ -1,6 +1,5 @@
 """Messages that wait are one batch: one thread, one round trip, and each is answered in time."""
 
-import asyncio
 import contextlib
 import dataclasses
 import json
@@ -18,8 +17,8 @@ from processor.container import Container, for_worker
 from processor.settings.loading import load
 from processor.store import keys
 from processor.store.inbox import AcceptResult, Inbox, ReceivedMessage
-from processor.web.message_queue import MAX_BATCH, MAX_PAUSE_S, PAUSE_S, MessageQueue
-from processor.web.message_receiver import MessageReceiver, MessageRequest, MessageResponse
+from processor.web.message_queue import MAX_BATCH
+from processor.web.message_receiver import MessageReceiver, MessageRequest
 from processor.web.receipt_counter import ReceiptCounter
 from processor.web.refusal_log import RefusalLog
 from processor.web.rsgi import RsgiGateway
@@ -104,12 +103,6 @@ def new(number: int) -> bytes:
     return messages.connected(f"company-{number}", f"connection-{number}")
 
 
-def request(number: int) -> MessageRequest:
-    """The same as the web server has read it."""
-    body = new(number)
-    return MessageRequest(dict(messages.signed(body, f"msg_{number}")), body, "192.0.2.7")
-
-
 def told(request: Sent) -> tuple[int | None, str]:
     """The status of the answer, and the status of the message in it."""
     return request[1].status, json.loads(request[1].body)["status"]
@@ -143,60 +136,6 @@ def test_what_waits_while_a_batch_is_stored_is_the_next_batch_and_one_round_trip
     assert [wire.count(b"EVALSHA") for wire in trips.sent] == [1, 1]
     assert trips.count == 2
     assert cells.count(store, keys.events) == count + 2
-
-
-class HeldPause:
-    """A pause between batches that lasts until it is let go; ``lengths_s`` is how long each was to be."""
-
-    def __init__(self) -> None:
-        self.lengths_s: list[float] = []
-        self.goes_on = threading.Semaphore(0)
-
-    def __call__(self, length_s: float) -> None:
-        self.lengths_s.append(length_s)
-        assert self.goes_on.acquire(timeout=LONG_S)
-
-
-def test_what_comes_in_the_pause_after_a_batch_is_one_batch(container: Container, trips: RoundTrips) -> None:
-    """One half of the senders came back while the other was stored: twice as many writes to the disk."""
-    pause = HeldPause()
-    queue = MessageQueue(receiver_of(container), answer_within_s=LONG_S, pause=pause)
-
-    async def send() -> list[MessageResponse]:
-        first = await queue.respond(request(0))  # the answer is out before the pause ends
-        waiting = [asyncio.create_task(queue.respond(request(number))) for number in range(1, 21)]
-        await asyncio.sleep(0)
-        trips.reset()
-        pause.goes_on.release()
-        return [first, *await asyncio.gather(*waiting)]
-
-    assert [response.status for response in asyncio.run(send())] == [202] * 21
-    assert trips.count == 1
-    until(lambda: pause.lengths_s == [PAUSE_S, MAX_PAUSE_S])
-    pause.goes_on.release()
-
-
-@pytest.mark.parametrize(
-    ("came", "expected_s"), [(MAX_BATCH - 1, [PAUSE_S, MAX_PAUSE_S]), (MAX_BATCH, [MAX_PAUSE_S])]
-)
-def test_a_batch_that_is_full_already_waits_for_no_pause(
-    container: Container, clock: HeldClock, came: int, expected_s: list[float]
-) -> None:
-    pause = HeldPause()
-    queue = MessageQueue(receiver_of(container), answer_within_s=LONG_S, pause=pause)
-
-    async def send() -> None:
-        with clock.held():
-            asked = [asyncio.create_task(queue.respond(request(0)))]
-            await asyncio.to_thread(clock.waited_for.wait, LONG_S)
-            asked += [asyncio.create_task(queue.respond(request(1 + number))) for number in range(came)]
-            await asyncio.sleep(0)
-        pause.goes_on.release()
-        await asyncio.gather(*asked)
-
-    asyncio.run(send())
-    until(lambda: pause.lengths_s == expected_s)
-    pause.goes_on.release()
 
 
 def test_a_batch_of_every_kind_is_one_round_trip_and_each_gets_its_own_answer(
@@ -239,7 +178,9 @@ def test_a_message_that_redis_refuses_does_not_take_its_batch_with_it(
     container: Container, store: Redis
 ) -> None:
     store.set(keys.company_events("company-2"), "not what belongs there")
-    requests = [request(number) for number in (1, 2, 3)]
+    requests = [
+        MessageRequest(dict(messages.signed(new(n), f"msg_{n}")), new(n), "192.0.2.7") for n in (1, 2, 3)
+    ]
 
     responses, _ = receiver_of(container).receive(requests)
 
@@ -253,7 +194,9 @@ def test_a_batch_whose_connection_breaks_is_refused_and_nobody_is_told_that_it_w
     """Cut off before the answer: what was stored is a duplicate when it comes again."""
     client = breaking(redis_url, after=0)
     receiver = receiver_of(dataclasses.replace(container, inbox=Inbox(client)))
-    requests = [request(number) for number in (1, 2, 3)]
+    requests = [
+        MessageRequest(dict(messages.signed(new(n), f"msg_{n}")), new(n), "192.0.2.7") for n in (1, 2, 3)
+    ]
 
     responses, asleep = receiver.receive(requests)
 
@@ -336,7 +279,10 @@ def test_many_threads_may_receive_at_once(container: Container, redis_url: str, 
     receiver = receiver_of(dataclasses.replace(container, inbox=Inbox(Redis.from_url(redis_url))))
 
     def receive(caller: int) -> list[int]:
-        requests = [request(number) for number in range(caller, caller + 50)]
+        requests = [
+            MessageRequest(dict(messages.signed(new(n), f"msg_{n}")), new(n), "192.0.2.7")
+            for n in range(caller, caller + 50)
+        ]
         return [response.status for response in receiver.receive(requests)[0]]
 
     with ThreadPoolExecutor(8) as pool:
