@@ -1,5 +1,6 @@
 """Server-side scripts: changes in one atomic step."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -9,5 +10,10 @@ from redis.commands.core import Script
 
 def register(client: "Redis[Any]", *names: str, package: str = __name__) -> Script:
     """The files ``names`` of ``package``, without ``.lua``, as one script of ``client``. Sends nothing."""
-    parts = (files(package).joinpath(f"{name}.lua").read_text("utf-8") for name in names)
-    return client.register_script("\n".join(parts))
+    return client.register_script("\n".join(_text(package, name) for name in names))
+
+
+@cache
+def _text(package: str, name: str) -> str:
+    """The text of a file, read once by each process."""
+    return files(package).joinpath(f"{name}.lua").read_text("utf-8")
