@@ -75,17 +75,22 @@ class Maintenance:
         """Run each task that is due; the number of tasks that were run."""
         count = 0
         self._baseline.mark_started()
+        due_ms = self._due_ms()
         for name, task in self._tasks.items():
-            if not self._stop() and self._is_due(name, task):
+            if not self._stop() and due_ms[name] <= to_ms(self._clock()):
                 count += 1
                 self._run(name, task)
         return count
 
-    def _is_due(self, name: str, task: Task) -> bool:
-        now = self._clock()
-        field = f"{name}_ms"
-        self._client.hsetnx(keys.sweep(), field, to_ms(now + task.first_delay))
-        return int(self._client.hget(keys.sweep(), field) or 0) <= to_ms(now)
+    def _due_ms(self) -> dict[str, int]:
+        """When each task is due; one that is new here is due after its first delay."""
+        fields = {name: f"{name}_ms" for name in self._tasks}
+        stored = self._client.hmget(keys.sweep(), list(fields.values()))
+        result = {name: int(at_ms) for name, at_ms in zip(fields, stored, strict=True) if at_ms is not None}
+        for name in fields.keys() - result.keys():
+            result[name] = to_ms(self._clock() + self._tasks[name].first_delay)
+            self._client.hsetnx(keys.sweep(), fields[name], result[name])
+        return result
 
     def _run(self, name: str, task: Task) -> None:
         delay = task.interval
