@@ -1,6 +1,7 @@
 """Builds the Flask application."""
 
 import contextlib
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -12,6 +13,7 @@ from processor.container import Container, for_web, message_inbox
 from processor.reconciliation.baseline import Baseline
 from processor.runtime import logs, tracing
 from processor.runtime.sentry import report_errors
+from processor.settings.definitions import Settings
 from processor.settings.loading import load_from_environment
 from processor.store import layout
 from processor.store.client import close_idle_always
@@ -46,11 +48,8 @@ def create_app(container: Container) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = (
         SMALL_BODY_BYTES  # the webhook view reads its body itself, with MAX_BODY_BYTES
     )
-    hops = settings.trusted_proxies
-    # X-Forwarded-Host is ignored: Heroku's router passes on the caller's.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = CanonicalRequest(app.wsgi_app, public_url=settings.public_url, hops=hops)  # type: ignore[method-assign]
     attach_container(app, container)
+    normalise_requests(app, settings)
     headers.register(app)
     compression.register(app)
     problem_json.register(app)
@@ -65,6 +64,14 @@ def create_app(container: Container) -> Flask:
     v1.register(app)
     app.url_value_preprocessor(_fold_ids)
     return app
+
+
+def normalise_requests(app: Flask, settings: Settings) -> None:
+    """Have ``app`` see addresses as TRUSTED_PROXIES and PUBLIC_URL say, and as no settings before said."""
+    hops = settings.trusted_proxies
+    # X-Forwarded-Host is ignored: Heroku's router passes on the caller's.
+    inner = ProxyFix(partial(Flask.wsgi_app, app), x_for=hops, x_proto=0, x_host=0)
+    app.wsgi_app = CanonicalRequest(inner, public_url=settings.public_url, hops=hops)  # type: ignore[method-assign]
 
 
 def _fold_ids(_: str | None, values: dict[str, Any] | None) -> None:
