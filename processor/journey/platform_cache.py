@@ -27,7 +27,7 @@ REFRESH_LOCK_S = 300
 ON_PREMISE_FRESH_S = 60.0
 """How long a process keeps the on-premise platforms in memory, in seconds."""
 
-_FIELDS = frozenset(field.name for field in dataclasses.fields(PlatformView))
+_FIELDS = tuple(field.name for field in dataclasses.fields(PlatformView))
 
 
 def account_digest(base_url: str, api_key: str) -> str:
@@ -99,7 +99,9 @@ def _dump(catalogue: Catalogue) -> dict[str, Any]:
     return {
         "version": VERSION,
         "fetched_at": to_iso(catalogue.fetched_at),
-        "platforms": [dataclasses.asdict(platform) for platform in catalogue.platforms],
+        "platforms": [
+            {name: getattr(platform, name) for name in _FIELDS} for platform in catalogue.platforms
+        ],
         "pictured": {key: to_iso(at) for key, at in catalogue.branding_read_at.items()},
     }
 
