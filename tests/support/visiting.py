@@ -10,13 +10,12 @@ from redis import Redis
 
 from handlers.registry import Policy
 from processor.container import for_web
-from processor.journey.platform_cache import account_digest
+from processor.journey.models import CompanyView
 from processor.settings.loading import load
-from processor.simulator import SimulatorServer, api
-from processor.simulator.platforms import PLATFORMS
-from processor.store import keys
+from processor.simulator import SimulatorServer
 from tests.processor.simulator.pages import Browser
 from tests.processor.simulator.receiving import Receiver
+from tests.support import platforms_read
 from tests.support.applications import lent_app
 from tests.support.journeying import CODAT_KEY, Desk
 from tests.support.serving import ENVIRON
@@ -25,12 +24,6 @@ from workers import runtime
 
 OURS = "http://ours.example"
 WAIT_S = 30.0
-
-SIMULATOR = "http://simulator.example"
-"""Stands for the address of a simulated Codat, which is another one in each test."""
-
-_platforms_read: list[str] = []
-"""The catalogue as the first test of this process stored it."""
 
 
 class Wall:
@@ -59,7 +52,7 @@ class Place:
     ) -> None:
         given: dict[str, Any] = {"SECRET_KEY": "a key of the tests", **environ}
         self.codat, self.receiver, self._wall = codat, receiver, wall
-        self._client, self._account = client, account_digest(codat.url, api_key or "")
+        self._client, self._api_key = client, api_key
         self._handled = 0
         self.desk = Desk(client, codat, api_key=api_key, **given)
         settings = load(
@@ -81,25 +74,17 @@ class Place:
 
     def company(self, merchant_id: str = "corner-shop", name: str = "Corner Shop") -> tuple[str, str]:
         """A company that signed up: its id and the token of its link."""
-        self._copy_platforms()
-        result, _ = self.desk.journey.sign_up(merchant_id=merchant_id, name=name)
-        self.desk.do_in_background()
-        self._remember_platforms()
+        result = self.sign_up(merchant_id=merchant_id, name=name)
         return result.company_id, result.connect_url.rpartition("/")[2]
 
-    def _copy_platforms(self) -> None:
-        """Store what an earlier test read of the platforms, unless this test has others.
-
-        Reading it takes as long as most tests.
-        """
-        if _platforms_read and vars(api)["PLATFORMS"] is PLATFORMS:
-            text = _platforms_read[0].replace(SIMULATOR, self.codat.url)
-            self._client.set(keys.platforms(self._account), text, nx=True)
-
-    def _remember_platforms(self) -> None:
-        stored = self._client.get(keys.platforms(self._account))
-        if stored is not None and not _platforms_read and vars(api)["PLATFORMS"] is PLATFORMS:
-            _platforms_read.append(stored.decode().replace(self.codat.url, SIMULATOR))
+    def sign_up(self, merchant_id: str = "shop", **wish: Any) -> CompanyView:
+        """Sign a company up, and read the platforms that it is offered."""
+        account = (self._client, self.codat.url, self._api_key)
+        platforms_read.copy(*account)
+        result, _ = self.desk.journey.sign_up(merchant_id=merchant_id, **wish)
+        self.desk.do_in_background()
+        platforms_read.remember(*account)
+        return result
 
     def visitor(self, base_url: str = OURS) -> Browser:
         """Somebody with a browser of their own. They follow no redirects."""

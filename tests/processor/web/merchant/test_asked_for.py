@@ -24,8 +24,7 @@ MOST_BYTES = 60_000
 
 
 def company(place: Place, **details: Any) -> tuple[str, str]:
-    result, _ = place.desk.journey.sign_up(merchant_id="shop", name="Shop", **details)
-    place.desk.do_in_background()
+    result = place.sign_up(name="Shop", **details)
     return result.company_id, result.connect_url.rpartition("/")[2]
 
 

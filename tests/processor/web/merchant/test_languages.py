@@ -24,8 +24,7 @@ def language_of(page: Page) -> str:
 
 
 def signed_up(place: Place, language: str | None, lang: str | None = None) -> tuple[str, str]:
-    company, _ = place.desk.journey.sign_up(merchant_id="m-1", name="Shop", language=language, lang=lang)
-    place.desk.do_in_background()
+    company = place.sign_up("m-1", name="Shop", language=language, lang=lang)
     return company.company_id, "/connect/" + company.connect_url.partition("/connect/")[2]
 
 

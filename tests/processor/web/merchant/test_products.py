@@ -25,8 +25,7 @@ def codat(receiver: Receiver, wall: Wall) -> Iterator[SimulatorServer]:
 
 
 def signed_up(place: Place) -> tuple[str, str]:
-    result, _ = place.desk.journey.sign_up(merchant_id="shop", products=["lending"])
-    place.desk.do_in_background()
+    result = place.sign_up(products=["lending"])
     return result.company_id, result.connect_url.rpartition("/")[2]
 
 

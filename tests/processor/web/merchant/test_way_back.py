@@ -36,7 +36,7 @@ def lent(open_place: OpenPlace) -> Place:
 
 
 def signed_up(place: Place, **wish: Any) -> tuple[str, str]:
-    company, _ = place.desk.journey.sign_up(merchant_id="shop", name="Shop", **wish)
+    company = place.sign_up(name="Shop", **wish)
     return company.company_id, company.connect_url.rpartition("/")[2]
 
 

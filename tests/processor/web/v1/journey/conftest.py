@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from tests.processor.web.v1.journey.calling import KEY
+from tests.support import platforms_read
 from tests.support.applications import lent_app
 from tests.support.journeying import CODAT_KEY, serving_journeys, working
 from tests.support.serving import ENVIRON
@@ -42,8 +44,12 @@ def call(settings: Any) -> Any:
 
 
 @pytest.fixture
-def company_id(call: Callable[..., Any]) -> Any:
-    return call("POST", "/v1/companies", {"merchant_id": "m-1"}).json["company_id"]
+def company_id(call: Callable[..., Any], codat: SimulatorServer, redis_url: str) -> Any:
+    with Redis.from_url(redis_url) as client:
+        platforms_read.copy(client, codat.url, CODAT_KEY)
+        signed_up = call("POST", "/v1/companies", {"merchant_id": "m-1"}).json
+        platforms_read.remember(client, codat.url, CODAT_KEY)
+    return signed_up["company_id"]
 
 
 @pytest.fixture
