@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -73,26 +74,55 @@ _starting = threading.Lock()
 
 
 def start_anew(
-    words: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: IO[bytes]
+    words: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    output: IO[bytes],
+    errors: IO[bytes] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start ``python -m WORDS``; it writes to ``output``, and leads a session of its own."""
     argv = [sys.executable, "-m", *words]
-    return subprocess.Popen(argv, cwd=cwd, env=env, stdout=output, stderr=output, start_new_session=True)
+    return subprocess.Popen(
+        argv, cwd=cwd, env=env, stdout=output, stderr=errors or output, start_new_session=True
+    )
 
 
-def start(words: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: IO[bytes]) -> Process:
-    """Do the same in a fork, which needs no import."""
+def start(
+    words: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    output: IO[bytes],
+    errors: IO[bytes] | None = None,
+) -> Process:
+    """Do the same in a fork, which needs no import; what it writes to stderr goes to ``errors``."""
     if sys.platform != "linux":
-        return start_anew(words, env=env, cwd=cwd, output=output)
+        return start_anew(words, env=env, cwd=cwd, output=output, errors=errors)
     with _starting:
         if not _lines:
             _lines.append(_preload())
     ours, theirs = socket.socketpair()
     with ours, theirs:
         request = json.dumps({"words": list(words), "env": dict(env), "cwd": str(cwd)}).encode()
-        socket.send_fds(_lines[0], [request], [output.fileno(), theirs.fileno()])
+        fds = [theirs.fileno(), output.fileno(), (errors or output).fileno()]
+        socket.send_fds(_lines[0], [request], fds)
         theirs.close()
         return Forked(ours)
+
+
+def run(
+    words: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float = 60
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = start(words, env=env, cwd=cwd, output=output, errors=errors)
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
+        texts = [os.pread(file.fileno(), MOST_BYTES, 0).decode() for file in (output, errors)]
+    return subprocess.CompletedProcess(words, code, *texts)
 
 
 def _preload() -> socket.socket:
@@ -119,7 +149,7 @@ def _preload() -> socket.socket:
 def _serve(line: socket.socket) -> None:
     """Run commands in forks until the other end of the line is closed; returns in a fork too."""
     while True:
-        data, fds, _, _ = socket.recv_fds(line, MOST_BYTES, 2)
+        data, fds, _, _ = socket.recv_fds(line, MOST_BYTES, 3)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -133,11 +163,12 @@ def _serve(line: socket.socket) -> None:
             os.close(fd)
 
 
-def _run(request: dict, output: int, report: int) -> None:
+def _run(request: dict, report: int, *outputs: int) -> None:
     """Run a command in a fork of this fork, which waits for it and reports its pid and its exit code."""
     pid = os.fork()
     if pid:
-        os.close(output)
+        for fd in outputs:
+            os.close(fd)
         os.write(report, b"%d\n" % pid)
         _, status = os.waitpid(pid, 0)
         with contextlib.suppress(BrokenPipeError):
@@ -145,9 +176,9 @@ def _run(request: dict, output: int, report: int) -> None:
         os._exit(0)
     os.close(report)
     os.setsid()
-    for fd in (1, 2):
-        os.dup2(output, fd)
-    os.close(output)
+    for number, fd in enumerate(outputs, 1):
+        os.dup2(fd, number)
+        os.close(fd)
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

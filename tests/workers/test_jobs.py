@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from processor.runtime.watchdog import Pulse
 from processor.settings.loading import load
 from processor.store import keys, waker
 from processor.store.waker import DRAIN, MAX_WAITING_DRAINS, QUEUES
-from tests.support import messages
+from tests.support import messages, preloaded
 from tests.support.service import LIMIT_S, until
 from tests.support.workbench import Workbench
 from workers import jobs, runtime
@@ -160,18 +159,19 @@ def test_a_worker_that_starts_before_redis_waits_for_it_in_one_line(data_dir: Pa
     """It died with a traceback, and again once a second."""
     where = f"unix://{data_dir.resolve()}/engine/engine.sock?db=0"
     environ = {**os.environ, "REDIS_URL": where, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "workers", DRAIN]
-    with subprocess.Popen(command, env=environ, cwd=data_dir, stderr=subprocess.PIPE, text=True) as process:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as output:
+        process = preloaded.start(["workers", DRAIN], env=environ, cwd=data_dir, output=output)
+    with os.fdopen(reading) as log:
         try:
-            assert process.stderr is not None
-            line = json.loads(process.stderr.readline())
+            line = json.loads(log.readline())
             assert (line["level"], line["message"]) == ("WARNING", "a worker waits for Redis")
             assert line["reason"] == "there is no such file or socket"
             with Engine(data_dir) as engine, Redis.from_url(engine.url, socket_timeout=LIMIT_S) as client:
                 assert engine.url == where
                 until(lambda: client.zcard(keys.alive("worker")))
                 process.terminate()
-                rest = process.stderr.read().splitlines()
+                rest = log.read().splitlines()
                 assert [json.loads(item)["message"] for item in rest] == ["a worker reaches Redis again"]
         finally:
             process.kill()

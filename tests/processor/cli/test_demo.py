@@ -12,6 +12,7 @@ import pytest
 from processor.cli.demo_settings import command_environ, share_settings
 from processor.cli.demo_welcome import command_line
 from processor.settings.loading import load
+from tests.support import preloaded
 from tests.support.ports import own_port
 from tests.support.service import until
 
@@ -60,7 +61,7 @@ def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) 
             )
             assert (result.returncode, result.stderr) == (0, "")
             assert result.stdout.startswith("CONNECTION")
-            _other_commands_find_its_settings(command, data_dir, kept)
+            _other_commands_find_its_settings(data_dir, kept)
             while "Start here" not in process.stdout.readline():
                 pass
             link = process.stdout.readline().strip()
@@ -71,17 +72,11 @@ def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) 
     assert not (data_dir / "in here" / "demo.json").exists()
 
 
-def _other_commands_find_its_settings(beside: str, folder: Path, env: dict[str, str]) -> None:
+def _other_commands_find_its_settings(folder: Path, env: dict[str, str]) -> None:
     """`check`, `webhooks` and `reconcile` beside `make run` said that settings are missing."""
+    env = {**env, "DATA_DIR": "in here"}
     for words in ("check", "webhooks list", "reconcile --dry-run"):
-        result = subprocess.run(
-            ["/bin/sh", "-c", beside.replace("connections list", words)],
-            cwd=folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-        )
+        result = preloaded.run(["processor", *words.split()], env=env, cwd=folder, timeout=LIMIT_S)
         assert result.returncode == 0, (words, result.stdout, result.stderr)
         assert "missing" not in result.stdout + result.stderr
 

@@ -15,6 +15,7 @@ import pytest
 from processor.runtime.embedded_engine import Engine
 from processor.runtime.file_locks import try_lock
 from tests.processor.web.v1.filling import Filling
+from tests.support import preloaded
 from tests.support.ports import own_port
 from tests.support.service import until
 from tests.support.serving import ENVIRON
@@ -29,18 +30,19 @@ def environ(filling: Filling, **more: str) -> dict[str, str]:
 
 
 def test_without_redis_url_a_command_joins_the_embedded_engine(data_dir: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "processor", "connections", "list", "--json"]
+    words = ["processor", "connections", "list", "--json"]
     with Engine(data_dir) as engine:
         filling = Filling(engine.url)
         env = environ(filling, REDIS_URL="", DATA_DIR=str(data_dir))
         filling.make_ready()
-        running = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, check=True, timeout=60)
+        running = preloaded.run(words, env=env, cwd=tmp_path)
         assert filling.container.redis.ping()
         filling.close()
-    alone = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    alone = preloaded.run(words, env=env, cwd=tmp_path)
+    assert (running.returncode, alone.returncode) == (0, 0)
     assert [item["id"] for item in json.loads(running.stdout)["items"]] == ["xero"]
     assert alone.stdout == running.stdout
-    assert alone.stderr == b""
+    assert alone.stderr == ""
 
 
 def test_a_reader_that_goes_away_is_no_traceback(redis_url: str, tmp_path: Path) -> None:
@@ -88,11 +90,9 @@ def test_commands_need_no_secrets_of_codats_messages(redis_url: str, tmp_path: P
     """They stopped with "The service cannot start" in the shell beside ``make run``."""
     filling = Filling(redis_url)
     container = {name: value for name, value in environ(filling).items() if name not in SERVING}
-    words = [sys.executable, "-m", "processor", "connections", "list"]
-    listed = subprocess.run(words, env=container, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    wrong = subprocess.run(
-        words, env=container | {"PORT": "no"}, cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    words = ["processor", "connections", "list"]
+    listed = preloaded.run(words, env=container, cwd=tmp_path)
+    wrong = preloaded.run(words, env=container | {"PORT": "no"}, cwd=tmp_path)
     filling.close()
     assert (listed.returncode, listed.stderr) == (0, "")
     assert wrong.returncode == 1
@@ -171,24 +171,23 @@ def test_of_two_web_that_start_at_one_moment_one_serves(redis_url: str, tmp_path
     The second says that the port is taken, and ends with 1.
     """
     filling, port = Filling(redis_url), own_port()
-    words = [sys.executable, "-m", "processor", "web"]
     env = environ(filling, PORT=str(port), WEB_CONCURRENCY="1")
-    with contextlib.ExitStack() as stack:
-        both = [
-            stack.enter_context(
-                subprocess.Popen(words, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-            )
-            for _ in range(2)
-        ]
-        stack.callback(lambda: [item.terminate() for item in both])
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    both: list[preloaded.Process] = []
+    try:
+        for path in logs:
+            with path.open("wb") as log:
+                both.append(preloaded.start(["processor", "web"], env=env, cwd=tmp_path, output=log))
         until(lambda: any(item.poll() is not None for item in both))
-        (ended,) = [item for item in both if item.poll() is not None]
-        (serving,) = [item for item in both if item is not ended]
-        assert ended.returncode == 1
-        assert ended.stderr is not None
-        assert f"somebody listens on 127.0.0.1:{port}" in ended.stderr.read()
+        (ended,) = [number for number, item in enumerate(both) if item.poll() is not None]
+        assert both[ended].returncode == 1
+        assert f"somebody listens on 127.0.0.1:{port}" in logs[ended].read_text()
         until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"))
-        assert serving.poll() is None
+        assert both[1 - ended].poll() is None
+    finally:
+        for item in both:
+            item.terminate()
+            item.wait(60)
     filling.close()
 
 

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +15,7 @@ from processor.cli import main
 from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.store import keys
-from tests.support import cells, messages
+from tests.support import cells, messages, preloaded
 from tests.support.journeying import working
 from tests.support.service import until
 from tests.support.workbench import Workbench
@@ -204,14 +202,14 @@ def test_ctrl_c_ends_it_although_codat_wants_a_long_pause(
         {"path": "/data/history", "status": 429, "retry_after_s": 600, "count": 1_000}
     )
     env = {**os.environ, **environ(redis_url, codat)}
-    command = [sys.executable, "-m", "processor", "rebuild"]
-    with subprocess.Popen(command, env=env, cwd=tmp_path) as process:
-        try:
-            until(lambda: codat.simulation.faults.as_json()["faults"][0]["count"] < 1_000)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 130
-        finally:
-            process.kill()
+    with (tmp_path / "log").open("wb") as log:
+        process = preloaded.start(["processor", "rebuild"], env=env, cwd=tmp_path, output=log)
+    try:
+        until(lambda: codat.simulation.faults.as_json()["faults"][0]["count"] < 1_000)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
 
 
 def test_webhooks_are_registered_listed_and_removed(run: Run) -> None:

@@ -5,14 +5,15 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.attack.route_rules import RULES
+from tests.support import preloaded
 from tests.support.ports import own_port
+from tests.support.service import until
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = ROOT / "docs" / "journey.md"
@@ -57,15 +58,15 @@ def demo(data_dir: Path, redis_url: str) -> Iterator[tuple[int, int]]:
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environ |= {"PORT": str(ours), "DATA_DIR": str(data_dir), "API_KEYS": "demo", "PYTHONPATH": str(ROOT)}
     environ["REDIS_URL"] = redis_url
-    command = [sys.executable, "-m", "processor", "demo", "--simulator-port", str(codat)]
-    with subprocess.Popen(command, env=environ, cwd=data_dir, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            assert any("Ctrl-C stops everything" in line for line in process.stdout)
-            yield ours, codat
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
+    command, log = ["processor", "demo", "--simulator-port", str(codat)], data_dir / "log"
+    with log.open("wb") as output:
+        process = preloaded.start(command, env=environ, cwd=data_dir, output=output)
+    try:
+        until(lambda: "Ctrl-C stops everything" in log.read_text())
+        yield ours, codat
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
 
 
 def test_every_line_of_the_document_answers_as_it_says(demo: tuple[int, int], tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import re
 import secrets
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -32,7 +31,7 @@ from processor.simulator import SimulatorServer
 from processor.store import heartbeats, keys
 from tests.processor.web.conftest import OpenPlace
 from tests.processor.web.ops.operating import PASSWORD, Operator, text_of
-from tests.support import cells, messages
+from tests.support import cells, messages, preloaded
 from tests.support.journeying import CODAT_KEY
 from tests.support.ports import own_port
 from tests.support.service import until
@@ -77,7 +76,7 @@ class Night:
         """What is typed into a field of a form, or into a command."""
         self.values = {"https://YOUR-ADDRESS": PUBLIC_URL}
         self.operator = Operator(place)
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[preloaded.Process] = []
 
     def conditions(self) -> set[str]:
         """The codes of what is wrong."""
@@ -125,8 +124,10 @@ class Night:
             return str(self.store.execute_command(*words[3:]))
         assert words[0] == "codat-processor", line
         if line.endswith("&"):
-            arguments = [sys.executable, "-m", "processor", *words[1:]]
-            self.started.append(subprocess.Popen(arguments, env=os.environ | self.environ))
+            with Path("started.log").open("ab") as log:
+                environ = os.environ | self.environ
+                arguments = ["processor", *words[1:]]
+                self.started.append(preloaded.start(arguments, env=environ, cwd=Path.cwd(), output=log))
             return ""
         result = CliRunner(env=self.environ).invoke(main, words[1:], input=self.typed.get("secret"))
         errors = [line for line in result.output.splitlines() if line.startswith("error")]
