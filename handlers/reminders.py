@@ -50,7 +50,7 @@ class QuietHours:
         day = local.date() + (DAY if is_evening else timedelta())
         end = datetime.combine(day, self.end, self.zone)
         # They may end within the hour that comes twice when the clocks go back.
-        return end.replace(fold=0 if is_evening else local.fold).astimezone(UTC)
+        return end.replace(fold=local.fold).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

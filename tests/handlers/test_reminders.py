@@ -9,7 +9,7 @@ import pytest
 
 from handlers.connection import Connection
 from handlers.events import Event
-from handlers.milestones import ReminderType
+from handlers.milestones import ReminderType, described
 from handlers.reminders import (
     DAY,
     READ_WITHIN,
@@ -26,8 +26,10 @@ from tests.handlers.support.story import (
     Story,
     created,
     ended,
+    failed,
     linked,
     read,
+    read_claim,
     read_more,
     relinked,
 )
@@ -97,7 +99,41 @@ def test_what_another_connection_did_meanwhile_is_not_asked_for_again() -> None:
     unknown = replace(pending, source_type=None, platform_key="unknown")
     assert [type_ for _, type_ in Reminded(unknown, books).over(10 * DAY)] == [ONE, THREE]
     shop = replace(other, source_type="Commerce", platform_key="shop")
-    assert [type_ for _, type_ in Reminded(pending, shop).over(10 * DAY)] == [ONE, THREE]
+    company = Reminded(pending, shop)
+    company.heard_at[shop.id] += HOUR
+    assert [type_ for _, type_ in company.over(10 * DAY)] == [ONE, THREE]
+
+
+def test_who_lost_access_and_chose_another_platform_is_reminded_of_both() -> None:
+    company = Reminded(after(linked(0), ended(DAY_S)), after(created(0), id_="connection-2"))
+    company.heard_at["connection-2"] += HOUR
+    lost = (4 * DAY, ReminderType.ACCESS_LOST)
+    assert company.over(10 * DAY) == [(DAY + HOUR, ONE), (3 * DAY + HOUR, THREE), lost]
+
+
+def test_a_reminder_has_the_fields_of_every_notification() -> None:
+    connection = after(linked(0), ended(DAY_S))
+    (reminder,) = plan_reminders([(connection, START)], {}, START + 5 * DAY, ALWAYS).due
+    note = reminder.notification
+    assert (reminder.key, reminder.about) == ("reminder.access_lost connection-1", START + DAY)
+    assert (note.id, note.type, note.timestamp) == (
+        "ntf_0cd3c0800ff1e059db8c898fa388cd86",
+        ReminderType.ACCESS_LOST,
+        START + 5 * DAY,
+    )
+    assert note.data == {
+        **described(connection, situation(connection)),
+        "previous_state": None,
+        "occurred_at": START + DAY,
+        "event_id": None,
+        "expected": False,
+        "data_types": {"complete": [], "failed": {}},
+        "error": None,
+        "ends_at": None,
+    }
+    bank = after(linked(0), read(60), source_type="Banking", on_premise=True)
+    (ending,) = plan_reminders([(bank, START)], {}, START + 84 * DAY, ALWAYS).due
+    assert ending.notification.data["ends_at"] == START + 90 * DAY
 
 
 def test_of_several_that_were_left_the_newest_is_named() -> None:
@@ -121,6 +157,9 @@ def test_access_that_was_lost_is_reminded_of_once_each_time() -> None:
     company.connections = [after(*lost, relinked(10 * DAY_S), ended(11 * DAY_S))]
     assert company.decide(START + 14 * DAY)[0] == [ReminderType.ACCESS_LOST]
     assert Reminded(after(linked(0), read(60), ended(DAY_S, UNLINKED))).over(60 * DAY) == [], "given up"
+    short = after(linked(0), ended(DAY_S))
+    for known in (after(ended(DAY_S)), replace(short, facts=(), base=short.history)):
+        assert Reminded(known).over(60 * DAY) == [(4 * DAY, ReminderType.ACCESS_LOST)]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +184,14 @@ def test_when_to_decide_again_is_known_after_what_was_told() -> None:
     now = START + 26 * DAY
     assert read_due.decide(now) == ([ReminderType.READ_DUE], now + READ_WITHIN)
     assert list(read_due.told.values()) == [now], "the next one is due when this was told"
+    assert read_due.decide(now + HOUR) == ([], now + READ_WITHIN)
+
+
+def test_a_read_is_due_at_night_as_well_and_before_a_consent_ends() -> None:
+    night = START + 26 * DAY + 13 * HOUR
+    for source in ("Accounting", "Banking", None):
+        company = Reminded(after(linked(0), source_type=source), policy=ReminderPolicy())
+        assert company.decide(night)[0] == [ReminderType.READ_DUE]
 
 
 def test_only_a_read_that_succeeded_uses_a_token() -> None:
@@ -173,8 +220,8 @@ def test_an_open_banking_consent_is_renewed_in_its_last_week() -> None:
 def test_a_token_is_used_before_a_month_is_over() -> None:
     company = Reminded(after(linked(0), read(60)))
     assert [type_ for _, type_ in company.over(110 * DAY)] == [ReminderType.READ_DUE] * 4
-    read_again = after(linked(0), read(60), read(20 * DAY_S, id="again"))
-    assert Reminded(read_again).decide(START + 26 * DAY) == ([], START + 45 * DAY)
+    for last in (read(20 * DAY_S, id="again"), read_claim(20 * DAY_S)):
+        assert Reminded(after(linked(0), last)).decide(START + 26 * DAY) == ([], START + 45 * DAY)
 
 
 @pytest.mark.parametrize(
@@ -199,8 +246,8 @@ def test_nobody_is_reminded_at_night_where_the_company_is(zone: str, due: str, t
 
 def test_quiet_hours_may_lie_within_a_day_and_move_what_is_due() -> None:
     noon = QuietHours(time(8), time(12))
-    assert noon.end_after(START) == START + 3 * HOUR
-    assert noon.end_after(START + 3 * HOUR) == START + 3 * HOUR
+    for moment, end in ((0, 3), (-1, 3), (-2, -2), (3, 3)):
+        assert noon.end_after(START + moment * HOUR) == START + end * HOUR
     told = Reminded(after(created(0)), policy=ReminderPolicy(quiet=noon)).over(30 * DAY)
     assert [at for at, _ in told] == [DAY + 3 * HOUR, 3 * DAY + 3 * HOUR]
 
@@ -209,6 +256,7 @@ def test_quiet_hours_may_end_within_the_hour_that_comes_twice() -> None:
     hours = QuietHours(time(20), time(1, 30), ZoneInfo("Europe/London"))
     second = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
     assert hours.end_after(second) == second + timedelta(minutes=20)
+    assert hours.end_after(second - 4 * HOUR) == second - timedelta(minutes=40)
 
 
 def test_an_end_that_is_said_again_and_again_is_reminded_of_once() -> None:
@@ -223,18 +271,26 @@ def test_an_end_that_is_said_again_and_again_is_reminded_of_once() -> None:
 
 def test_what_waited_for_the_mail_server_is_looked_at_again() -> None:
     def is_so(type_: ReminderType, connection: Connection, *others: Connection) -> bool:
-        authorization = 0 if type_ is ONE else 1
+        authorization = 0 if type_ in (ONE, THREE) else 1
         return is_still_true(type_, connection, authorization, START, others)
 
     pending, lost = after(created(0)), after(linked(0), ended(60))
     other = after(linked(60), id_="connection-2")
-    assert is_so(ONE, pending)
-    assert not is_so(ONE, pending, other)
+    for reminder in (ONE, THREE):
+        assert is_so(reminder, pending)
+        assert not is_so(reminder, pending, other)
+        assert not is_so(reminder, after(created(0), failed(60)))
+    assert is_so(ONE, pending, replace(other, source_type=None))
     assert is_so(ONE, pending, replace(other, source_type="Commerce", platform_key="shop"))
     assert not is_so(ONE, after(created(0), linked(60)))
     assert is_so(ReminderType.ACCESS_LOST, lost)
     assert not is_so(ReminderType.ACCESS_LOST, lost, other)
+    assert not is_so(ReminderType.ACCESS_LOST, after(linked(0)))
+    shops = [replace(other, source_type="Commerce", platform_key=key) for key in ("shop", "other shop")]
+    assert not is_so(
+        ReminderType.ACCESS_LOST, replace(lost, source_type="Commerce", platform_key="shop"), *shops
+    )
     assert not is_so(ReminderType.ACCESS_LOST, after(linked(0), ended(60), relinked(90), ended(99)))
     assert not is_so(ReminderType.CONSENT_ENDING, lost)
-    assert is_so(ReminderType.CONSENT_ENDING, after(linked(0)))
+    assert is_so(ReminderType.CONSENT_ENDING, after(linked(0)), other)
     assert is_so(ReminderType.READ_DUE, after(linked(0)), other), "each connection is read"
