@@ -5,15 +5,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from processor.cli.demo_welcome import redirect_url
-from processor.cli.run import service, store_environment
 from processor.container import Container, for_worker
 from processor.journey.tokens import Tokens
-from processor.runtime.supervisor import Supervisor
+from processor.runtime.embedded_engine import Engine
 from processor.settings.definitions import Settings
 from processor.settings.loading import load
 from processor.simulator import SimulatorClient, SimulatorConfig, SimulatorServer
@@ -21,13 +21,13 @@ from processor.simulator.config import new_webhook_secret
 from processor.simulator.lender import BRANDS, LENDER_PATH
 from processor.simulator.mailbox import Mailbox
 from tests.support.ports import own_port
+from tests.support.service import Service
+from tests.support.serving import patient
 
 API_KEY = "browser-tests"
 OPERATOR_PASSWORD = "the-password-of-the-night-watch"
 SECRET_KEY = "a-key-for-the-browser-tests"
-READY_WITHIN_S = 90.0
 PATIENCE_S = 60
-"""How long everybody waits for Redis, in seconds: a page would be answered 503 after 0.65 s."""
 
 SYNC_S = 6.0
 RETRY_SCALE = 0.002
@@ -81,17 +81,18 @@ class Stack:
 def stack(**more: str) -> Iterator[Stack]:
     """Run everything; ``more`` are settings."""
     with contextlib.ExitStack() as held:
-        folder = held.enter_context(tempfile.TemporaryDirectory(prefix="codat-"))
-        port = own_port()
-        secret = new_webhook_secret()
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="codat-")))
+        redis_url = patient(held.enter_context(Engine(folder)).url)
         mailbox = held.enter_context(Mailbox())
+        port, secret = own_port(), new_webhook_secret()
+        url = f"http://127.0.0.1:{port}"
         simulator = held.enter_context(
             SimulatorServer(
                 SimulatorConfig(
-                    product_url=f"http://127.0.0.1:{port}",
-                    webhook_url=f"http://127.0.0.1:{port}/webhooks/codat",
+                    product_url=url,
+                    webhook_url=f"{url}/webhooks/codat",
                     webhook_secret=secret,
-                    redirect_url=redirect_url(f"http://127.0.0.1:{port}"),
+                    redirect_url=redirect_url(url),
                     auto_sync=False,
                     sync_s=SYNC_S,
                     retry_scale=RETRY_SCALE,
@@ -99,7 +100,8 @@ def stack(**more: str) -> Iterator[Stack]:
             )
         )
         environ = {
-            "DATA_DIR": folder,
+            "DATA_DIR": str(folder),
+            "REDIS_URL": redis_url,
             "PORT": str(port),
             "API_KEYS": API_KEY,
             "OPERATOR_PASSWORD": OPERATOR_PASSWORD,
@@ -111,40 +113,21 @@ def stack(**more: str) -> Iterator[Stack]:
             "EMBED_ORIGINS": simulator.url,
             "BRAND_DIR": str(BRANDS),
             "SMTP_URL": mailbox.url,
-            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "PUBLIC_URL": url,
             "WORKERS": "1",
             "WEB_CONCURRENCY": "1",
             "LOG_LEVEL": "WARNING",
             **more,
         }
         settings = load(environ)
-        where = held.enter_context(store_environment(settings))
-        env = {**environ, "REDIS_URL": _patient(where["REDIS_URL"])}
-        held.enter_context(Supervisor(service(settings, env)))
+        held.enter_context(Service(folder, **environ))
         codat = held.enter_context(SimulatorClient(simulator.url))
         headers = {"Authorization": f"Bearer {API_KEY}"}
         http = held.enter_context(
-            httpx.Client(base_url=settings.local_url, headers=headers, timeout=PATIENCE_S, trust_env=False)
+            httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False)
         )
-        _await_ready(http)
-        container = for_worker(load(env))
+        container = for_worker(settings)
         held.callback(container.redis.close)
         if container.codat is not None:
             held.callback(container.codat.close)
         yield Stack(settings, simulator, codat, http, container, mailbox)
-
-
-def _patient(redis_url: str) -> str:
-    sign = "&" if "?" in redis_url else "?"
-    return f"{redis_url}{sign}socket_timeout={PATIENCE_S}&socket_connect_timeout={PATIENCE_S}"
-
-
-def _await_ready(http: httpx.Client) -> None:
-    until = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < until:
-        with contextlib.suppress(httpx.TransportError):
-            answer = http.get("/readyz")
-            if answer.status_code == httpx.codes.OK and not answer.json().get("warnings"):
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"the service was not ready within {READY_WITHIN_S:.0f} s")

@@ -60,7 +60,6 @@ def test_workers_that_are_killed_in_the_middle_of_many_messages_lose_none_and_re
     One cell is out of their sight until then: something is left, however late they die.
     """
     bodies = messages_of(1_200)
-    start_before_s = start_s()
     workers = service.working()
     watching = {service.parent_of(pid) for pid in workers}  # it would kill what stands still for long
     service.kill(*watching, *workers, number=signal.SIGSTOP)
@@ -83,7 +82,7 @@ def test_workers_that_are_killed_in_the_middle_of_many_messages_lose_none_and_re
     assert applied(service.bench()) == dict.fromkeys(bodies, 1)
     told_once(service.bench())
     assert handled(service) == len(bodies)
-    assert took_s < max(RECOVERED_WITHIN_S, STARTS * start_before_s, STARTS * start_s())
+    assert took_s < RECOVERED_WITHIN_S or took_s < STARTS * start_s()
 
 
 def test_after_a_power_cut_everything_that_was_accepted_is_there_and_takes_effect_once(make_service):

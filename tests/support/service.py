@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 120.0
 """How long anything may take before a test gives up; what is fast enough is said by the tests themselves."""
 
-POLL_S = 0.05
-"""How often a condition is looked at; looking takes processor time from what is waited for."""
+POLL_S, LONGEST_POLL_S = 0.05, 0.5
+"""How often a condition is looked at, ever more seldom, as looking takes time from what works."""
 
 PROC = Path("/proc")
 
@@ -40,12 +40,16 @@ DRAINING = 2
 """Worker processes that drain."""
 
 
-def until(what: Callable[[], object], *, limit_s: float = LIMIT_S, poll_s: float = POLL_S) -> float:
-    """Wait until ``what`` is true; how long that took. Raises ``AssertionError`` at the limit."""
+def until(what: Callable[[], object], *, limit_s: float = LIMIT_S, poll_s: float | None = None) -> float:
+    """Wait until ``what`` is true; how long that took. Raises ``AssertionError`` at the limit.
+
+    A pause is a tenth of what was waited so far, unless ``poll_s`` says how long each is.
+    """
     began = time.monotonic()
     while not what():
-        assert time.monotonic() - began < limit_s, f"not within {limit_s} s: {what}"
-        time.sleep(poll_s)
+        waited_s = time.monotonic() - began
+        assert waited_s < limit_s, f"not within {limit_s} s: {what}"
+        time.sleep(poll_s or min(max(POLL_S, waited_s / 10), LONGEST_POLL_S))
     return time.monotonic() - began
 
 
@@ -90,7 +94,7 @@ class Service:
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder
-        self.port = own_port()
+        self.port = int(environ.get("PORT") or own_port())
         self._environ = environ
         self._process: preloaded.Process | None = None
         self._doomed: list[int] = []

@@ -16,7 +16,7 @@ from tests.support.engines import cluster_node, own_engine
 from tests.support.service import LIMIT_S, until
 
 WAITS, AGAIN = "a worker waits for Redis", "a worker reaches Redis again"
-ATTEMPTS = 8
+ATTEMPTS = 4
 """So many refusals are seen before a test goes on."""
 
 
