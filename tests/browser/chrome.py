@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     Error,
+    Page,
     Playwright,
     ViewportSize,
     expect,
@@ -51,6 +53,7 @@ class Chrome:
             executable_path=executable(), args=list(ARGUMENTS), timeout=3 * PATIENCE_MS
         )
         self._pid = _process_id(self.browser)
+        self._free: dict[str, list[Page]] = defaultdict(list)
 
     @property
     def is_alive(self) -> bool:
@@ -69,6 +72,23 @@ class Chrome:
             if not self.is_alive:
                 warnings.warn("Chromium ended, or was killed since it closed no page", stacklevel=1)
 
+    @contextlib.contextmanager
+    def visitor(self, **options: Any) -> Iterator[Page]:
+        """A page of somebody without cookies, who may have that of an earlier one with the same options.
+
+        A page in a context of its own costs half a second of a processor, and what it shows first a whole
+        one. What stays besides cookies, as a clock does, needs such a context.
+        """
+        free = self._free[repr(sorted(options.items()))]
+        page = free.pop() if free else self.browser.new_context(**options).new_page()
+        page.context.set_default_timeout(PATIENCE_MS)
+        try:
+            yield page
+        finally:
+            self._end(lambda: _leave(page, **options))
+            if self.is_alive:
+                free.append(page)
+
     def close(self) -> None:
         """End the browser."""
         self._end(self.browser.close)
@@ -85,6 +105,15 @@ class Chrome:
                 raise
         finally:
             killer.cancel()
+
+
+def _leave(page: Page, *, color_scheme: Any = "light", reduced_motion: Any = "null", **_: object) -> None:
+    for other in page.context.pages:
+        if other is not page:
+            other.close()
+    page.context.clear_cookies()
+    page.goto("about:blank")
+    page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion, forced_colors="null")
 
 
 def _process_id(browser: Browser) -> int:

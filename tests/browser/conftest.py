@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Error, Page, ViewportSize
 
 from tests.browser.chrome import DESK, Chrome, chrome, executable
 from tests.browser.lender import Lender
@@ -88,9 +88,10 @@ def running_chrome() -> Chrome:
 
 @contextlib.contextmanager
 def pages() -> Iterator[OpenPage]:
-    """Opens pages, each in a context of its own; fails where a script raised or a policy was violated.
+    """Opens pages, each as somebody else; fails where a script raised or a policy was violated.
 
-    Nothing fades or breathes: a colour on its way to another one is nobody's.
+    Who changes more than the page, as its clock or the network, opens it ``alone``. Nothing fades or
+    breathes: a colour on its way to another one is nobody's.
     """
     faults: list[str] = []
 
@@ -98,18 +99,33 @@ def pages() -> Iterator[OpenPage]:
         if message.type == "error" and "Failed to load resource" not in message.text:
             faults.append(message.text)
 
-    with contextlib.ExitStack() as contexts:
+    def note_error(error: Error) -> None:
+        faults.append(str(error))
 
-        def open_page(url: str, *, powered_by: str | None = None, **options: Any) -> Page:
-            options = {"viewport": DESK, "reduced_motion": "reduce", **options}
-            context = contexts.enter_context(running_chrome().context(**options))
+    with contextlib.ExitStack() as opened:
+
+        def open_page(
+            url: str,
+            *,
+            viewport: ViewportSize = DESK,
+            powered_by: str | None = None,
+            alone: bool = False,
+            **options: Any,
+        ) -> Page:
+            options = {"reduced_motion": "reduce", **options}
+            if alone or powered_by is not None:
+                page = opened.enter_context(running_chrome().context(**options)).new_page()
+            else:
+                page = opened.enter_context(running_chrome().visitor(**options))
+            page.set_viewport_size(viewport)
             if powered_by is not None:  # a route costs each request, and the browser's cache
-                context.route(
+                page.route(
                     POWERED_BY, lambda route: route.fulfill(content_type="image/svg+xml", body=powered_by)
                 )
-            page = context.new_page()
             page.on("console", note)
-            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("pageerror", note_error)
+            opened.callback(page.remove_listener, "console", note)
+            opened.callback(page.remove_listener, "pageerror", note_error)
             page.goto(url)
             return page
 

@@ -47,7 +47,7 @@ def test_looks_are_rarer_while_nothing_moves_and_the_page_says_when_nobody_answe
 ) -> None:
     """One request that never ended stopped the page for good, which looked as alive as before."""
     _, url = sign_up()
-    page = open_page(url)
+    page = open_page(url, alone=True)
     page.clock.install()
     page.add_init_script(STANDS_IN)
     page.reload()

@@ -80,7 +80,7 @@ def test_a_page_is_loaded_again_unless_somebody_is_at_something_on_it(
     address: str, open_page: OpenPage
 ) -> None:
     """A reload by ``meta`` takes the keyboard's place away from its user, in the middle of a table."""
-    page = open_page("about:blank", extra_http_headers={"Authorization": basic()})
+    page = open_page("about:blank", alone=True, extra_http_headers={"Authorization": basic()})
     page.clock.install()
     page.goto(f"{address}/ops/events?refresh=30")
     assert violations(page) == []

@@ -62,7 +62,7 @@ def test_a_change_is_shown_without_a_reload_and_what_is_open_stays_open(
 
 
 def test_what_was_known_stays_while_the_service_is_away(address: str, open_page: OpenPage) -> None:
-    page = open_page(address, http_credentials=LOGIN)
+    page = open_page(address, alone=True, http_credentials=LOGIN)
     page.evaluate("() => { window.marked = true; }")
     page.context.set_offline(True)
     expect(page.locator("#unreachable")).to_contain_text("As of")
