@@ -16,6 +16,7 @@ from tests.browser.serving_thread import served
 from tests.browser.visitor import tab_to
 from tests.processor.web.ops.operating import PASSWORD, add_subscriber, basic
 from tests.processor.web.v1.filling import CANCELLED, Filling
+from tests.support.effort import in_turn
 
 LOGIN = {"username": "operator", "password": PASSWORD}
 PAGES = (
@@ -67,7 +68,7 @@ def check(page: Page, path: str) -> None:
 def test_everybody_can_use_them(filling: Filling, address: str, open_page: OpenPage) -> None:
     lane = add_subscriber(filling, "https://loans.example/hook", description="Loan engine")
     page = open_page(f"{address}/ops", extra_http_headers={"Authorization": basic()})
-    for path in (*PAGES, f"/ops/subscribers/{lane}"):
+    for path in (*in_turn(PAGES, 2), f"/ops/subscribers/{lane}"):
         page.goto(address + path)
         check(page, path)
     page.locator("button", has_text="Make a link for 7 days").click()
