@@ -68,9 +68,7 @@ class Chrome:
         try:
             yield context
         finally:
-            self._end(context.close)
-            if not self.is_alive:
-                warnings.warn("Chromium ended, or was killed since it closed no page", stacklevel=1)
+            self._leave(context.close)
 
     @contextlib.contextmanager
     def visitor(self, **options: Any) -> Iterator[Page]:
@@ -85,13 +83,18 @@ class Chrome:
         try:
             yield page
         finally:
-            self._end(lambda: _leave(page, **options))
+            self._leave(lambda: _forget(page, **options))
             if self.is_alive:
                 free.append(page)
 
     def close(self) -> None:
         """End the browser."""
         self._end(self.browser.close)
+
+    def _leave(self, close: Callable[[], None]) -> None:
+        self._end(close)
+        if not self.is_alive:
+            warnings.warn("Chromium ended, or was killed since it closed no page", stacklevel=1)
 
     def _end(self, close: Callable[[], None]) -> None:
         if not self.is_alive:
@@ -107,7 +110,7 @@ class Chrome:
             killer.cancel()
 
 
-def _leave(page: Page, *, color_scheme: Any = "light", reduced_motion: Any = "null", **_: object) -> None:
+def _forget(page: Page, *, color_scheme: Any = "light", reduced_motion: Any = "null", **_: object) -> None:
     for other in page.context.pages:
         if other is not page:
             other.close()
