@@ -216,7 +216,9 @@ def test_a_lenders_customer_goes_all_ways_and_the_lender_sees_them(
     page.goto(customer)
     expect(page.get_by_role("main")).to_contain_text("Xero (Mill Lane Ltd): left; another account")
     page.get_by_role("link", name="In a panel").click()
-    expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text("Your connections")
+    panel = page.frame_locator("iframe")
+    expect(panel.get_by_role("heading", level=1)).to_have_text("Your connections")
+    expect(panel.locator("#close-panel")).to_be_visible()  # its script listens for the key
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     submit(page, "Delete the company")

@@ -182,6 +182,10 @@ def _run(request: dict, report: int, *outputs: int) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
+    if "FAULT_POINTS" in os.environ:  # see tests/reliability/hook
+        sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
+        sys.modules.pop("sitecustomize", None)
+        import_module("sitecustomize")
     package, *words = request["words"]
     sys.argv[:] = [f"{package}/__main__.py", *words]
     main = import_module(f"{package}.__main__").main

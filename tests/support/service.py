@@ -128,7 +128,8 @@ class Service:
             **self._environ,
         }
         with (self.folder / "log").open("ab") as log:
-            how = preloaded.start_anew if "PYTHONPATH" in self._environ else preloaded.start
+            is_anew = "PYTHONPATH" in self._environ and "FAULT_POINTS" not in self._environ
+            how = preloaded.start_anew if is_anew else preloaded.start
             self._process = how(["processor", "run"], env=env, cwd=self.folder, output=log)
         try:
             until(self.is_ready)

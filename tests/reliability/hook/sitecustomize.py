@@ -71,12 +71,23 @@ def _set_clock(unix_time):
     time.time = lambda: unix_time() + _off_s()
 
 
+def _disturb(module, points):
+    for point in points:
+        class_name, method = point.split(":")[1].split(".")
+        owner = getattr(module, class_name)
+        setattr(owner, method, _disturbed(owner.__dict__[method], point))
+
+
+def _points_of(name):
+    return [point for point in _POINTS if point.partition(":")[0] == name]
+
+
 class _Finder:
     """Replaces the functions of the points, and the clock, as soon as their module was imported."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        points = [point for point in _POINTS if point.partition(":")[0] == name]
+        points = _points_of(name)
         is_clock = bool(_CLOCK) and name == _CLOCK_MODULE
         wanted = points or is_clock
         spec = importlib.machinery.PathFinder.find_spec(name, path, target) if wanted else None
@@ -88,10 +99,7 @@ class _Finder:
             execute(module)
             if is_clock:
                 module.utc_now = _ahead(module.utc_now)
-            for point in points:
-                class_name, method = point.split(":")[1].split(".")
-                owner = getattr(module, class_name)
-                setattr(owner, method, _disturbed(owner.__dict__[method], point))
+            _disturb(module, points)
 
         spec.loader.exec_module = exec_module
         return spec
@@ -99,5 +107,7 @@ class _Finder:
 
 if _FOLDER or _CLOCK:
     sys.meta_path.insert(0, _Finder)
+    for name, module in list(sys.modules.items()):  # a fork begins with modules
+        _disturb(module, _points_of(name))
 if _CLOCK:
     _set_clock(time.time)
