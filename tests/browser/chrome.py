@@ -44,8 +44,8 @@ def executable() -> str | None:
 class Chrome:
     """A browser without a screen, and what it has open.
 
-    A Chromium that does not close a page in time is killed, and ``is_alive`` is false from then on: it never
-    answered ``Target.disposeBrowserContext`` once, on a busy machine, when a test had passed.
+    A Chromium that does not close its pages in time is killed, and ``is_alive`` is false from then on:
+    Playwright waits without a limit, and a test that had passed ended in an error after ten minutes.
     """
 
     def __init__(self, playwright: Playwright) -> None:
