@@ -110,7 +110,8 @@ class Slow:
     def find_spec(self, name, *_):
         if name == slow:
             print("loading", flush=True)
-            time.sleep(1000)
+            while True:  # a signal between a call and its sleep is seen after the sleep
+                time.sleep(0.05)
 
 sys.meta_path.insert(0, Slow())
 main()
@@ -129,8 +130,11 @@ def loading(module: str, cwd: Path, **env: str) -> Iterator[subprocess.Popen[str
         text=True,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "loading\n"
-        yield process
+        try:
+            assert process.stdout.readline() == "loading\n"
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("module", ["click", "processor.errors", "processor.cli.run", "redis"])
@@ -150,15 +154,12 @@ def test_a_stop_while_run_imports_what_its_processes_share_ends_it_at_once(
     """It imported everything and started all processes, to stop them. A second signal changes nothing."""
     env = {**ENVIRON, "DATA_DIR": str(data_dir), "REDIS_URL": "", "PORT": str(own_port())}
     with loading(module, tmp_path, **env) as process:
-        try:
-            with (data_dir / "engine" / "start.lock").open("ab") as lock:  # which the end of the engine needs
-                assert try_lock(lock)
-                process.terminate()
-                until(lambda: _has_open(process.pid, "start.lock"))
-                process.terminate()
-            _, errors = process.communicate(timeout=60)
-        finally:
-            process.kill()
+        with (data_dir / "engine" / "start.lock").open("ab") as lock:  # which the end of the engine needs
+            assert try_lock(lock)
+            process.terminate()
+            until(lambda: _has_open(process.pid, "start.lock"))
+            process.terminate()
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Process started" not in errors
     assert errors.endswith('"message": "Engine stopped"}\n')
