@@ -46,6 +46,14 @@ _TAIL = """
   notification some 180 each, and the list of its notifications 130; its place in the lists of connections,
   companies, notifications and polls some 340.
 - Lag: web, drain, dispatcher, engine and load generator share the cores of this machine.
+
+## A million connections
+
+`make bench BENCH=--large` adds the rows of a store with 1,000,000 connections. Of one run on a busy
+machine, where bytes and CPU hold: a kept message takes 550 bytes (target 700), a connection with its
+first message 2,032 (2,500), one without messages 1,381 (1,500), and draining 337 µs of CPU a message. The
+first answers took 39 ms for /readyz, 35 for /v1/connections and 803 for /ops, later ones 14 to 49, 13 to
+25 and 36 to 66.
 """
 _AT_RATE = re.compile(r"at (\d+) a second: lag to (.+)")
 _MEMORY = re.compile(r"memory: (.+), of ([\d,]+)")
