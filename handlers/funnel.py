@@ -144,6 +144,6 @@ def _stop(now: Situation, times: Mapping[Step, datetime], *, is_back: bool) -> t
         if Step.AT_CODAT not in times:
             return "left before Codat", ""
         return ("left Codat without authorising" if is_back else "never came back"), ""
-    if Step.AUTHORIZED in times and now.state in (State.AUTHORIZED, State.SYNCING):
+    if now.state in (State.AUTHORIZED, State.SYNCING):
         return ("nothing is read" if now.first_sync_missing else "first sync under way"), ""
     return f"{now.state} before the first sync", ""

@@ -128,9 +128,8 @@ def _explain_data_types(known: Connection, learnt: Connection, result: HandlerRe
 def _is_twin_only(before: Situation, after: Situation, facts: Sequence[Fact]) -> bool:
     """Whether the facts only correct the time of a known change."""
     old, new = before.history, after.history
-    if before.outcome != after.outcome and not (before.outcome and after.outcome):
-        return False
-    if after.outcome and before.outcome and before.outcome.types != after.outcome.types:
+    had, has = before.outcome, after.outcome
+    if had != has and not (had and has and had.types == has.types):
         return False
     is_same_failure = (old.failed and old.failed.at) == (new.failed and new.failed.at)
     return (
@@ -184,7 +183,7 @@ def _repeats_present_state(fact: Fact, before: Situation) -> bool:
         return history.deleted is not None
     if fact.kind is FactKind.READ:
         return bool(history.initial_reads)
-    if fact.link_status is None or history.deleted:
+    if history.deleted:
         return False
     if history.ended:
         return fact.link_status is history.ended.status
@@ -201,6 +200,4 @@ def _last_change(known: Connection) -> Fact | None:
 
 
 def _join(result: HandlerResult, sentence: str) -> str:
-    if result.remark and result.remark != sentence:
-        return f"{result.remark}; {sentence}"
-    return sentence
+    return f"{result.remark}; {sentence}" if result.remark else sentence

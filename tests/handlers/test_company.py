@@ -25,7 +25,7 @@ from handlers.events import (
     Source,
     UnhandledEvent,
 )
-from tests.handlers.support.story import at, deleted
+from tests.handlers.support.story import at, deleted, unanswered
 
 KNOWN = CompanyRecord("Toft", "m-1", {"merchantId": "m-1"}, tagged_at=at(10), first_heard_at=at(0))
 
@@ -239,3 +239,19 @@ def test_a_message_without_an_action_introduces_no_connection() -> None:
     event = event_about(Company("company-1"), 50, kind=UnhandledEvent)
     assert new_connection("c-1", event, KNOWN) is None
     assert new_connection("c-1", deleted(50), KNOWN) is not None
+
+
+def test_what_no_change_names_stays_and_what_one_names_is_taken_over() -> None:
+    record = replace(KNOWN, deleted_at=at(5), deleted_by="e-5", products=("a",), products_at=at(1))
+    assert record.with_change(NO_CHANGE) == record
+    assert NO_RECORD.with_change(CompanyChange(first_heard_at=at(20))).first_heard_at == at(20)
+    event = event_about(tagged("m-1"), 20)
+    assert with_merchant(event, KNOWN) is event
+    assert Company("company-1", tags={"merchantId": ""}).merchant_id is None
+
+
+def test_a_question_introduces_no_connection_and_a_deletion_without_its_message_counts() -> None:
+    assert new_connection("c", unanswered(10), None) is None
+    connection = new_connection("c", deleted(20), replace(KNOWN, deleted_at=at(5)))
+    assert connection is not None
+    assert [(fact.at, fact.event_id) for fact in connection.facts] == [(at(5), "")]

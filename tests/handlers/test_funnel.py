@@ -18,6 +18,8 @@ from tests.handlers.support.story import (
     history,
     linked,
     read,
+    read_claim,
+    read_more,
     seen,
 )
 
@@ -58,9 +60,20 @@ def test_access_that_was_only_seen_was_given() -> None:
 
 
 def test_what_was_summed_up_counts() -> None:
-    connection = connection_after(linked(20), read(30), ended(40))
-    summed_up = replace(connection, facts=(), base=connection.history)
-    assert progress_of(summed_up, at(5)).times == progress_of(connection, at(5)).times
+    for connection in (connection_after(linked(20), read(30), ended(40)), connection_after(ended(40))):
+        summed_up = replace(connection, facts=(), base=connection.history)
+        assert progress_of(summed_up, at(5)).times == progress_of(connection, at(5)).times
+
+
+def test_a_first_sync_of_an_alert_was_ready_and_what_came_before_the_choice_took_no_time() -> None:
+    progress = progress_of(connection_after(linked(1), read_claim(20.123_456)), at(5))
+    assert progress.times[Step.READY] == at(20.123_456)
+    assert summary([progress]).median_s == {
+        Step.AT_CODAT: 0.0,
+        Step.AUTHORIZED: 0.0,
+        Step.READ: 15.123,
+        Step.READY: 15.123,
+    }
 
 
 @pytest.mark.parametrize(
@@ -76,6 +89,14 @@ def test_what_was_summed_up_counts() -> None:
         ([linked(10)], False, False, "first sync under way", ""),
         ([linked(10), history(500)], False, False, "nothing is read", ""),
         ([linked(10), read(20, bills="MapError", items="MapError")], False, False, "sync failed", "MapError"),
+        (
+            [linked(10), read(20, bills="MapError", items="FetchError")],
+            False,
+            False,
+            "sync failed",
+            "FetchError, MapError",
+        ),
+        ([linked(10), read_more(20, bills="Complete")], False, False, "first sync under way", ""),
         ([linked(10), ended(20, DEAUTHORIZED)], False, False, "deauthorized before the first sync", ""),
     ],
 )
@@ -117,5 +138,9 @@ def test_a_summary_counts_and_takes_medians() -> None:
         LEFT_WITHOUT_CHOICE: 1,
     }
     assert row.reasons == {"error while authorising: 500": 1}
+    assert list(row.stops) == sorted(row.stops)
+    others = [progress_of(connection_after(cancelled(30, code)), at(5)) for code in ("502", "500")]
+    assert [reason[-3:] for reason in summary(others).reasons] == ["500", "502"]
+    assert (companies[1].platform, companies[1].source_type) == ("", "")
     assert summary([]).median_s == {}
     assert companies[1].day == at(0).date()

@@ -34,8 +34,34 @@ def test_an_alert_alone_is_an_obstacle_that_names_the_event_types() -> None:
     report = compare_generations([*both(20), told(3, Source.LEGACY), *both(2, READ)], NOW)
     assert not report.is_safe
     assert report.safe_from == NOW - timedelta(days=3) + timedelta(days=CLEAN_DAYS)
-    assert "connection.connected and connection.reconnected" in report.obstacles[0]
-    assert sum(row.legacy_only for row in report.rows) == 1
+    assert report.obstacles == (
+        "access given: an alert of 2026-11-25 12:00 UTC came by no current message. Is the consumer"
+        " subscribed to connection.connected and connection.reconnected?",
+    )
+    assert (sum(row.legacy_only for row in report.rows), sum(row.current_only for row in report.rows)) == (
+        1,
+        0,
+    )
+
+
+def test_days_and_subjects_and_obstacles_have_an_order_whatever_that_of_the_messages() -> None:
+    messages = [*both(20), *(told(3, Source.LEGACY, subject) for subject in (LINKED, READ))]
+    report, reversed_ = (compare_generations(given, NOW) for given in (messages, messages[::-1]))
+    assert report == reversed_
+    assert [row.subject for row in report.rows[:2]] == sorted((LINKED, READ))
+    assert [text.split(":")[0] for text in report.obstacles] == sorted((LINKED, READ))
+    alone = compare_generations([told(3, Source.LEGACY)], NOW).obstacles
+    assert (alone[0], len(alone)) == ("No current message has come: register a consumer first.", 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(Source.LEGACY, Source.CURRENT), (Source.CURRENT, Source.LEGACY)]
+)
+def test_both_are_compared_since_the_later_of_them_began(first: Source, then: Source) -> None:
+    began, matched = told(20, first), told(5, then)
+    report = compare_generations([began, matched, told(4.99, first)], NOW)
+    assert report.clean_since == matched.at
+    assert report.rows[0].both == 1
 
 
 def test_another_connection_or_subject_or_hour_is_no_match() -> None:

@@ -43,6 +43,12 @@ from tests.handlers.support.story import (
         ([linked(10), ended(20), relinked(30)], failed(25, known=50), "stale"),
         ([linked(10), ended(20), relinked(30)], read(15, known=50), "stale"),
         ([linked(10), read_more(20, bills="Complete")], read_more(15, known=50, bills="MapError"), "stale"),
+        (
+            [linked(10), read_more(20, bills="Complete"), read_more(30, items="Complete")],
+            read_more(20, known=50, bills="Complete", items="Complete"),
+            "stale",
+        ),
+        ([linked(10), ended(20), failed(30)], linked(5, known=60, id="earlier"), "stale"),
         ([linked(10)], seen(60, LINKED), "no_change"),
         ([linked(10), ended(20)], read(60), "doubt"),
         ([linked(10), read(20)], read_more(60, bills="AuthError"), "doubt"),
@@ -95,8 +101,7 @@ def test_what_is_learnt_of_the_past_of_a_deleted_connection_is_said_as_such() ->
     story = Story(deleted(50))
     story.hear(linked(10, known=60))
     assert story.outcome == "applied"
-    assert "deleted → deleted" not in reason_of(story)
-    assert "authorisations known: 0 → 1" in reason_of(story)
+    assert reason_of(story) == "authorisations known: 0 → 1; still deleted"
 
 
 def test_an_alert_that_an_exact_message_explains_says_so() -> None:
@@ -119,3 +124,4 @@ def test_a_message_that_is_none_of_ours_is_recorded() -> None:
     before = story.connection
     story.hear(event)
     assert (story.outcome, story.connection) == ("no_change", before)
+    assert reason_of(story) == "not about access or reading"
