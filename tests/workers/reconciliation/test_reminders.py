@@ -47,8 +47,8 @@ def left(truth: TruthBench, company: str = "company-1", connection: str = "conne
 
 def test_what_was_left_is_told_once_on_both_days_by_the_maintenance(truth: TruthBench) -> None:
     left(truth)
-    for _ in range(9 * 24):
-        truth.clock.forward(3600)
+    for _ in range(9 * 6):
+        truth.clock.forward(4 * 3600)
         truth.sweep.run()
     assert reminded(truth, "connection-1") == [ONE, THREE]
     truth.bench.publish()
