@@ -21,6 +21,7 @@ from processor.runtime import logs
 from processor.runtime.embedded_engine import Engine
 from tests.support import serving
 from tests.support.effort import IN_CI, TURN, examples
+from tests.support.forked_workers import fork_workers
 from tests.support.markers import markers_of
 from tests.support.ordering import ordered, workers
 from tests.support.truth import TruthBench, truth_bench
@@ -62,6 +63,12 @@ def pytest_configure() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Import for all workers at once."""
+    fork_workers(config)
 
 
 def pytest_report_header() -> str:
