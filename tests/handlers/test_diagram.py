@@ -2,7 +2,9 @@
 
 import itertools
 import re
+from collections.abc import Sequence
 from datetime import timedelta
+from math import hypot
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -65,7 +67,11 @@ def test_the_road_lights_the_state_and_numbers_its_changes() -> None:
     ]
     assert [text.text for text in image.findall("text")] == ["1", "2, 5", "3", "4"]
     assert [path.get("class") for path in image.findall("path")].count("taken") == 4
-    assert "authorized to ready" in (image.findtext("title") or "")
+    road = [(State.PENDING, State.AUTHORIZED), (State.AUTHORIZED, State.READY)]
+    assert parsed(State.READY, road).findtext("title") == (
+        "The state is ready. The road: pending to authorized; authorized to ready."
+    )
+    assert parsed(State.PENDING, []).findtext("title") == "The state is pending."
 
 
 def test_every_pair_of_states_can_be_drawn() -> None:
@@ -73,6 +79,29 @@ def test_every_pair_of_states_can_be_drawn() -> None:
         image = parsed(road[1], [road])
         numbers = re.findall(r"-?\d+", image.findall("path[@class='taken']")[0].get("d", ""))
         assert all(-60 <= int(number) <= 980 for number in numbers), road
+
+
+def beside(box: tuple[float, ...], point: Sequence[float]) -> float:
+    """How far ``point`` is from ``box``, given as left, top, width and height."""
+    left, top, width, height = box
+    return hypot(
+        max(left - point[0], point[0] - left - width, 0), max(top - point[1], point[1] - top - height, 0)
+    )
+
+
+def test_arrows_go_from_box_to_box_and_each_name_is_in_the_middle_of_its_own() -> None:
+    for road in itertools.permutations(State, 2):
+        image, boxes = parsed(road[1], [road]), {}
+        for group in image.iter("g"):
+            box = tuple(float(group[0].get(name, "")) for name in ("x", "y", "width", "height"))
+            x, y = (float(group[1].get(name, "")) for name in ("x", "y"))
+            assert (x, y) == (box[0] + box[2] / 2, box[1] + box[3] / 2 + 5)
+            boxes[group[1].text] = box
+        curve = image.findall("path[@class='taken']")[0].get("d", "")
+        numbers = [float(number) for number in re.findall(r"-?\d+", curve)]
+        assert len(numbers) == 6
+        for point, state in ((numbers[:2], road[0]), (numbers[4:], road[1])):
+            assert 2 <= beside(boxes[state.value], point) <= 5, road
 
 
 def test_the_image_has_no_style_of_its_own() -> None:
