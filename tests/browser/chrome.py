@@ -6,7 +6,6 @@ import shutil
 import signal
 import threading
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,7 +52,7 @@ class Chrome:
             executable_path=executable(), args=list(ARGUMENTS), timeout=3 * PATIENCE_MS
         )
         self._pid = _process_id(self.browser)
-        self._free: dict[str, list[Page]] = defaultdict(list)
+        self._free: list[Page] = []
 
     @property
     def is_alive(self) -> bool:
@@ -71,21 +70,21 @@ class Chrome:
             self._leave(context.close)
 
     @contextlib.contextmanager
-    def visitor(self, **options: Any) -> Iterator[Page]:
-        """A page of somebody without cookies, who may have that of an earlier one with the same options.
+    def visitor(self) -> Iterator[Page]:
+        """A page of somebody without cookies, for whom nothing moves; they may have that of an earlier one.
 
         A page in a context of its own costs half a second of a processor, and what it shows first a whole
         one. What stays besides cookies, as a clock does, needs such a context.
         """
-        free = self._free[repr(sorted(options.items()))]
-        page = free.pop() if free else self.browser.new_context(**options).new_page()
+        page = self._free.pop() if self._free else self.browser.new_context().new_page()
         page.context.set_default_timeout(PATIENCE_MS)
+        page.emulate_media(color_scheme="light", reduced_motion="reduce", forced_colors="null")
         try:
             yield page
         finally:
-            self._leave(lambda: _forget(page, **options))
+            self._leave(lambda: _forget(page))
             if self.is_alive:
-                free.append(page)
+                self._free.append(page)
 
     def close(self) -> None:
         """End the browser."""
@@ -110,13 +109,12 @@ class Chrome:
             killer.cancel()
 
 
-def _forget(page: Page, *, color_scheme: Any = "light", reduced_motion: Any = "null", **_: object) -> None:
+def _forget(page: Page) -> None:
     for other in page.context.pages:
         if other is not page:
             other.close()
     page.context.clear_cookies()
     page.goto("about:blank")
-    page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion, forced_colors="null")
 
 
 def _process_id(browser: Browser) -> int:

@@ -90,8 +90,8 @@ def running_chrome() -> Chrome:
 def pages() -> Iterator[OpenPage]:
     """Opens pages, each as somebody else; fails where a script raised or a policy was violated.
 
-    Who changes more than the page, as its clock or the network, opens it ``alone``. Nothing fades or
-    breathes: a colour on its way to another one is nobody's.
+    Who changes more than the page, as its clock or the network, opens it ``alone``; a page with options is.
+    Nothing fades or breathes: a colour on its way to another one is nobody's.
     """
     faults: list[str] = []
 
@@ -112,12 +112,12 @@ def pages() -> Iterator[OpenPage]:
             alone: bool = False,
             **options: Any,
         ) -> Page:
-            options = {"reduced_motion": "reduce", **options}
-            if alone or powered_by is not None:
+            if alone or options or powered_by is not None:
+                options = {"viewport": viewport, "reduced_motion": "reduce", **options}
                 page = opened.enter_context(running_chrome().context(**options)).new_page()
             else:
-                page = opened.enter_context(running_chrome().visitor(**options))
-            page.set_viewport_size(viewport)
+                page = opened.enter_context(running_chrome().visitor())
+                page.set_viewport_size(viewport)
             if powered_by is not None:  # a route costs each request, and the browser's cache
                 page.route(
                     POWERED_BY, lambda route: route.fulfill(content_type="image/svg+xml", body=powered_by)

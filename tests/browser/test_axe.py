@@ -147,7 +147,7 @@ def places(running: Stack) -> Places:
     running.container.inbox.quarantine("odd", b"no JSON", datetime.now(UTC), "it is no JSON")
     places = {brand: fill(running, brand) for brand in BRANDS}
     for place in places.values():
-        until(functools.partial(is_filled, running, place), poll_s=0.25)  # ends are verified for seconds
+        until(functools.partial(is_filled, running, place))  # ends are verified for seconds
         told = running.items("/v1/notifications", connection_id=place["ready"])[0]
         place["notification"] = str(told["id"])
     return places
@@ -205,6 +205,8 @@ def show(page: Page, service: Stack, path: str, place: dict[str, str], version: 
     url = address if "://" in address else service.url + address
     if path in ERRORS:  # made-up links are counted, and an address with too many has to wait
         service.container.redis.delete(keys.attempts(Credential.LINK, "127.0.0.1"))
+    if path.startswith("/return") and path in PAGES_OF_COMPANIES:  # a cookie tells whose way back it is
+        page.context.request.get(place["shop"])
     query = f"{'&' if '?' in url else '?'}lang={version.language}" if version.language else ""
     answer = page.goto(url + query)
     assert answer is not None

@@ -120,7 +120,7 @@ def test_an_origin_that_is_not_on_the_list_hears_nothing_and_its_frame_is_refuse
     lender: Lender, sign_up: SignUp, mode: str
 ) -> None:
     _, url = sign_up()
-    with running_chrome().visitor(reduced_motion="reduce") as page:
+    with running_chrome().visitor() as page:
         page.set_viewport_size(DESK)
         page.goto(lender.page(url, mode, origin=lender.unlisted))
         if mode == "popup":
