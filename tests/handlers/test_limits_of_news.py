@@ -19,7 +19,7 @@ from handlers.milestones import (
     untold_milestones,
 )
 from handlers.registry import Context
-from handlers.state import State, is_running, situation
+from handlers.state import State, has_failed, is_running, situation
 from handlers.verification import GRACE, is_foreign, is_overdue, reason_to_check, retry_delay
 from tests.handlers.support.story import (
     ASKS,
@@ -76,7 +76,23 @@ def test_a_first_sync_names_its_data_types_in_order_and_stays_as_good_as_it_was(
     unnamed = read(20)
     assert isinstance(unnamed, InitialReadCompleted)
     assert Story(linked(10), replace(unnamed, reads=()), read(30, bills="MapError")).state is State.READY
-    assert is_running("Fetching", progress=100)
+
+
+@pytest.mark.parametrize(
+    ("status", "progress", "running", "has_ended_badly"),
+    [
+        ("Fetching", 100, True, False),
+        ("Strange", 99, True, False),
+        ("Strange", 100, False, True),
+        ("MapError", 0, False, True),
+        ("Complete", 0, False, False),
+        ("NotSupported", 100, False, False),
+    ],
+)
+def test_a_status_that_is_unknown_is_running_until_all_is_read_and_then_a_failure(
+    status: str, progress: int, running: bool, has_ended_badly: bool
+) -> None:
+    assert (is_running(status, progress), has_failed(status, progress)) == (running, has_ended_badly)
 
 
 def test_nothing_queued_is_about_the_present_authorisation() -> None:
