@@ -101,7 +101,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 def _path_of(item: pytest.Item) -> str:
     """The path of its file below ``tests/``."""
-    return item.path.relative_to(TESTS).as_posix()
+    return _below_tests(item.path)
+
+
+@functools.cache
+def _below_tests(path: Path) -> str:
+    return path.relative_to(TESTS).as_posix()
 
 
 _test_running: list[pytest.Item] = []

@@ -1,6 +1,5 @@
 """Documentation names only files, modules, classes and links that exist."""
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -29,6 +28,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"(?<![\w./-])(?:handlers|processor|workers|tests|deploy|docs|\.ci)/[\w./*-]*")
 FILE = re.compile(r"[a-z_0-9]+\.(?:py|lua|md|html|txt|toml|json)")
 MODULE = re.compile(r"(?<![\w./-])(?:handlers|processor|workers|tests)(?:\.\w+)+")
+CLASS_DEFINED = re.compile(r"^ *class (\w+)[(:]", re.MULTILINE)
 CLASS = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+")
 LINK = re.compile(r"""\]\(([^)\s]+)\)|src="([^"]+)\"""")
 SETTING = re.compile(r"(?<![\w.-])[A-Z][A-Z0-9]*_[A-Z0-9_]+(?![\w.])")
@@ -51,11 +51,10 @@ def read(page: str) -> str:
 def classes() -> frozenset[str]:
     """The names of all classes of the project."""
     return frozenset(
-        node.name
+        name
         for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
+        for name in CLASS_DEFINED.findall(path.read_text(encoding="utf-8"))
     )
 
 

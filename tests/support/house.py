@@ -145,6 +145,8 @@ def level_of(room: str) -> int:
 
 def late_imports(path: str, text: str) -> list[str]:
     """Imports inside functions, other than the allowed ones."""
+    if not any(isinstance(node, ast.Import | ast.ImportFrom) and node.col_offset for node in nodes(text)):
+        return []
     functions = [node for node in nodes(text) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     names = sorted({name for function in functions for name in imported(function)})
     return [f"{path} imports {name} late" for name in names if (path, name) not in ALLOWED_LATE_IMPORTS]
@@ -191,7 +193,7 @@ def reserved_fields(path: str, text: str) -> list[str]:
 
 def environment_read_at_import(path: str, text: str) -> list[str]:
     """Uses of ``os.environ`` and ``os.getenv`` outside of functions."""
-    waiting: list[ast.AST] = [ast.parse(text)]
+    waiting: list[ast.AST] = [nodes(text)[0]]
     faults = []
     while waiting:
         node = waiting.pop()

@@ -1,5 +1,7 @@
 """Which markers a test has, by the path of its file below ``tests/``."""
 
+import functools
+
 MARKERS = {
     "fast": (
         "handlers/",
@@ -49,6 +51,7 @@ A fast test that starts a process of ours fails: ``tests/conftest.py`` listens f
 """
 
 
+@functools.cache
 def markers_of(path: str) -> list[str]:
     """Names of the markers of the test file ``path``."""
     markers = [marker for marker, places in MARKERS.items() if any(_is_in(path, place) for place in places)]
