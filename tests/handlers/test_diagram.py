@@ -66,7 +66,12 @@ def test_the_road_lights_the_state_and_numbers_its_changes() -> None:
         "pending",
     ]
     assert [text.text for text in image.findall("text")] == ["1", "2, 5", "3", "4"]
-    assert [path.get("class") for path in image.findall("path")].count("taken") == 4
+    kinds = [path.get("class") for path in image.findall("path")]
+    assert kinds == ["usual"] * len(set(diagram.USUAL) - set(READY_AGAIN)) + ["taken"] * 4
+    heads = {f"url(#{head.get('id')})": head.get("class") for head in image.findall("marker")}
+    assert [heads[path.get("marker-end", "")] for path in image.findall("path")] == kinds
+    assert {kind for names in states.values() for kind in names} == {"now", "passed"}
+    assert not any(element.tail for element in image.iter())
     road = [(State.PENDING, State.AUTHORIZED), (State.AUTHORIZED, State.READY)]
     assert parsed(State.READY, road).findtext("title") == (
         "The state is ready. The road: pending to authorized; authorized to ready."

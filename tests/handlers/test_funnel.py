@@ -90,11 +90,14 @@ def test_a_first_sync_of_an_alert_was_ready_and_what_came_before_the_choice_took
         ([linked(10), history(500)], False, False, "nothing is read", ""),
         ([linked(10), read(20, bills="MapError", items="MapError")], False, False, "sync failed", "MapError"),
         (
-            [linked(10), read(20, bills="MapError", items="FetchError")],
+            [
+                linked(10),
+                read(20, a="MapError", b="FetchError", c="Cancelled", d="RateLimitError", e="AuthError"),
+            ],
             False,
             False,
             "sync failed",
-            "FetchError, MapError",
+            "AuthError, Cancelled, FetchError, MapError, RateLimitError",
         ),
         ([linked(10), read_more(20, bills="Complete")], False, False, "first sync under way", ""),
         ([linked(10), ended(20, DEAUTHORIZED)], False, False, "deauthorized before the first sync", ""),
