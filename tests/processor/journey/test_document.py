@@ -38,7 +38,7 @@ curl() {
         *) command curl -sS --max-time 60 -w '%{stderr}STATUS %{http_code}\\n' "$@" ;;
     esac
 }
-nobody_asks() { until curl -s -H "$KEY" "$V1/stats" | grep -q '"questions":0[,}]'; do sleep 0.05; done; }
+nobody_asks() { until curl -s -H "$KEY" "$V1/stats" | grep -q '"questions":0[,}]'; do sleep 0.2; done; }
 """
 FAULT = re.compile(r"^(?=codat faults )", re.MULTILINE)
 """Where Codat is to fail for us: a worker that asks Codat in the background would meet the fault instead."""
