@@ -131,11 +131,13 @@ class FanOut:
         cells, settled = _by_cell(appended), list[Any]()
         for of_cell, reply in zip(cells.values(), replies, strict=False):
             settled += [None] * len(of_cell) if isinstance(reply, RedisError) else reply
-        # Erased while they were appended: the eraser may have read the stream before. They have left the
-        # fan-out, so this comes first: what Redis refused of the others is raised below.
-        self._remove_from_stream(
-            {row: id_ for (row, id_), reply in zip(appended.items(), settled, strict=True) if reply == ERASED}
-        )
+        # Erased while they were appended: the eraser may have read the stream before. This comes first: what
+        # Redis refused of the others is raised below.
+        erased = {
+            row: id_ for (row, id_), reply in zip(appended.items(), settled, strict=True) if reply == ERASED
+        }
+        self._remove_erased(erased)
+        removed = {(row.cell, row.entry_id) for row in erased}
         if isinstance(version, RedisError):
             raise version
         for cell, reply in zip(cells, replies, strict=False):
@@ -148,11 +150,15 @@ class FanOut:
             for cell, rows in zip(keys.cells(), replies[len(cells) :], strict=True)
             if not self._is_damaged("fan_out", cell, rows)
             for entry_id, fields in rows
+            if (cell, text(entry_id)) not in removed
         ]
         return settled
 
-    def _remove_from_stream(self, erased: Mapping[Decided, bytes]) -> None:
-        """Remove erased notifications: their new entries, and those of a run that ended before the lanes."""
+    def _remove_erased(self, erased: Mapping[Decided, bytes]) -> None:
+        """Remove erased notifications from the stream, also entries of a run that ended early.
+
+        They leave the fan-out after that, so that another run does what this one leaves undone.
+        """
         if new := [id_ for id_ in erased.values() if id_]:
             self._client.xdel(keys.stream(), *new)
         earlier = tuple(
@@ -166,6 +172,8 @@ class FanOut:
                 if fields.get(b"notification", b"").startswith(earlier):
                     self._client.xdel(keys.stream(), entry_id)
             start = f"({text(rows[-1][0])}"
+        for cell, of_cell in _by_cell(erased).items():
+            self._client.xdel(keys.fan_out(cell), *(row.entry_id for row in of_cell))
 
     def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[Decided]:
         trip = self._trip()

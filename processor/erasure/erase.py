@@ -195,11 +195,13 @@ class CompanyEraser:
         inbox.remove_unrecognised(self._client, records.unrecognised)
         if group := records.row.get("group"):
             self._client.srem(keys.company_group(group), company_id)
-        self._finder.read_stream(records)  # a dispatcher may have appended meanwhile
-        for chunk in chunks(records.stream):
-            self._client.xdel(keys.stream(), *chunk)
+        # The stream forgets them before it is read. It remembers what a dispatcher appends afterwards, by
+        # which the fan-out finds that.
         for chunk in chunks(records.notifications):
             self._client.zrem(keys.published(keys.cell_of(company_id)), *chunk)
+        self._finder.read_stream(records)
+        for chunk in chunks(records.stream):
+            self._client.xdel(keys.stream(), *chunk)
         for lane in self._lanes():
             forget_attempt(self._client, lane, set(records.notifications))
         unreadable.forget(self._client, "company", company_id)

@@ -2,17 +2,14 @@
 -- KEYS: 1-6 as in common; 7 fan-out, 8 closed-lanes; then the lanes; then for each notification: deliveries, notification
 -- ARGV: 1 now ms, 2 number of lanes; then their ids; then for each notification: entry of the fan-out, id, the numbers
 --       of its lanes
--- Returns for each notification 1; 0 when another process did it; -1 when it was erased; an error after all other lanes have
--- got it, where a lane refused it (it stays pending there) or its number of pending deliveries was damaged. With any other
--- error it stays in the fan-out.
+-- Returns for each notification 1; 0 when another process did it; -1 when it was erased (it stays in the fan-out until it has
+-- left the stream); an error after all other lanes have got it, where a lane refused it (it stays pending there) or its number
+-- of pending deliveries was damaged. With any other error it stays in the fan-out.
 local now, lanes, is_closed = ARGV[1], tonumber(ARGV[2]), {}
 for lane = 1, lanes do is_closed[lane] = redis.call('SISMEMBER', KEYS[8], ARGV[2 + lane]) == 1 end
 
 local function put(entry, id, numbers, deliveries, notification)
-  if redis.call('EXISTS', notification) == 0 then
-    redis.call('XDEL', KEYS[7], entry)
-    return -1
-  end
+  if redis.call('EXISTS', notification) == 0 then return -1 end
   if #redis.call('XRANGE', KEYS[7], entry, entry) == 0 then return 0 end
   local count, failure = 0, nil
   for number in string.gmatch(numbers, '%d+') do

@@ -8,6 +8,8 @@ from redis import ResponseError
 
 from handlers.milestones import NotificationType
 from processor.delivery.fan_out import BATCH, REMEMBERED, FanOut
+from processor.erasure.erase import CompanyEraser
+from processor.erasure.records import RecordFinder
 from processor.store import keys
 from tests.workers.delivery.post import Post
 from tests.workers.delivery.receiving import MakeReceiver
@@ -169,6 +171,55 @@ def test_what_is_erased_after_a_crash_between_the_stream_and_the_lanes_leaves_th
     post.fan_out()
 
     assert published(post) == [kept]
+
+
+def test_what_is_erased_leaves_the_stream_after_a_crash_behind_the_lanes(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had left its fan-out by then, and nothing looked for its entry again."""
+    kept, erased = post.decide("connection-1"), post.decide("connection-2")
+    put = FanOut._put
+
+    def erase_and_crash(fan_out: FanOut, trip: Any, appended: Any) -> Any:
+        if appended:
+            post.client.delete(keys.notification(post.cell, erased))
+            trip.execute()
+            raise RuntimeError("killed")
+        return put(fan_out, trip, appended)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FanOut, "_put", erase_and_crash)
+        with pytest.raises(RuntimeError, match="killed"):
+            post.fan_out()
+    assert published(post) == [kept, erased]
+    post.fan_out()
+
+    assert published(post) == [kept]
+    assert post.client.xlen(keys.fan_out(post.cell)) == 0
+
+
+def test_what_is_appended_while_it_is_erased_leaves_the_stream_after_a_crash(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The eraser had read the stream, and then had it forget what was appended."""
+    id_, company = post.decide(), keys.company("company-1")
+    post.client.hset(company, mapping={"id": "company-1", "c:connection-1": "1"})
+    fan_out, read_stream = post._fan_out(), RecordFinder.read_stream
+    fan_out._put(fan_out._trip(), {})
+    decided = fan_out._read(fan_out._entries)
+
+    def append_and_crash(*args: Any) -> None:
+        read_stream(*args)
+        if not post.client.exists(company):
+            fan_out._publish(decided)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordFinder, "read_stream", append_and_crash)
+        CompanyEraser(post.client).erase("company-1", post.clock())
+    assert published(post) == [id_]
+    post.fan_out()
+
+    assert published(post) == []
 
 
 def test_what_too_few_replicas_have_on_the_stream_enters_its_lanes_when_they_do(
