@@ -87,7 +87,9 @@ class AttemptRecorder:
                 continue
             for attempt, next_id in zip(batch, reply, strict=True):
                 lease = attempt.lease
-                if next_id == ERASED:
+                if isinstance(next_id, RedisError):
+                    recorded.refused.append((attempt, next_id))
+                elif next_id == ERASED:
                     recorded.erased.append((lease.lane.id, lease.notification_id))
                 elif next_id:
                     place = lease.lane.id, lease.cell

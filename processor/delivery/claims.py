@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
 from redis import Redis, RedisError
 
 from processor.delivery.lane import LEASE, Lane, Lease, milliseconds
 from processor.delivery.lane_places import LanePlaces, Place, keys_of
 from processor.delivery.scripts import register
-from processor.store import keys, records
+from processor.store import keys, records, unreadable
 from processor.store.decoding import text, texts
 from processor.store.round_trip import RoundTrip
 
@@ -192,15 +194,28 @@ class Claims:
     def _leases(
         self, lane: Lane, cell: int, rows: Iterable[tuple[str, Any]], now_ms: int, errors: list[RedisError]
     ) -> Iterable[Lease]:
-        """The leases of a claim, with what the senders need."""
-        place = lane.id, cell
+        """The leases of a claim. A notification that cannot be read is noted, and waits."""
+        place, ends_ms = (lane.id, cell), now_ms + milliseconds(LEASE)
         for id_, row in rows:
             if isinstance(row, RedisError):
                 errors.append(row)
             elif isinstance(row, int):
                 self._places.note_due(place, row)
             elif row:
-                record, tries = row
-                body, connection_id = records.notification_parts(id_, record)
-                self._places.note_claim(place, now_ms + milliseconds(LEASE))
-                yield Lease(lane, cell, id_, connection_id, text(body), int(tries), self._token)
+                lease = unreadable.read(
+                    self._client, records.NOTIFICATION, id_, partial(self._lease, lane, cell, id_, *row)
+                )
+                if lease is None:
+                    self._client.zrem(keys_of(place)[1], f"{id_} {self._token}")
+                    self._places.note_due(place, ends_ms)
+                else:
+                    self._places.note_claim(place, ends_ms)
+                    yield lease
+
+    def _lease(self, lane: Lane, cell: int, id_: str, record: bytes, tries: bytes) -> Lease:
+        """A lease, with what the senders need. Raises one of ``unreadable.FAULTS``."""
+        document, connection_id = records.notification_parts(id_, record)
+        body = msgspec.json.decode(document)
+        if not body.keys() >= records.NOTIFICATION_FIELDS or not isinstance(body["data"], dict):
+            raise ValueError("not a notification")
+        return Lease(lane, cell, id_, connection_id, text(document), int(tries), self._token)

@@ -9,7 +9,7 @@ from processor.clock import iso_or_none, to_iso
 from processor.delivery.channels.registry import BUILT_IN, channel_of
 from processor.delivery.lane import LaneState, Mode, subscriber_id_of
 from processor.delivery.subscribers import Subscriber
-from processor.store.decoding import moment
+from processor.store.decoding import fields_with_prefix, moment
 
 PUBLISHED = "published"
 """The status of a notification that has no delivery: only the stream gets it."""
@@ -111,8 +111,8 @@ def _last_test(state: LaneState) -> dict[str, Any] | None:
 
 
 def _delivery(lane_id: str, row: Mapping[str, str]) -> dict[str, Any]:
-    total = int(row.get(f"{lane_id}:total", 0))
-    attempts = (row.get(f"{lane_id}:attempt:{number}") for number in range(1, total + 1))
+    fields = fields_with_prefix(row, f"{lane_id}:attempt:")
+    attempts = sorted(fields, key=lambda numbered: len(numbered[0]))  # 10 after 9
     delivery_status = row[f"{lane_id}:status"]
     next_at = moment(row, f"{lane_id}:next") if delivery_status == "pending" else None
     return {
@@ -120,6 +120,6 @@ def _delivery(lane_id: str, row: Mapping[str, str]) -> dict[str, Any]:
         "channel": channel_of(lane_id).name,
         "subscriber_id": None if lane_id in BUILT_IN else subscriber_id_of(lane_id),
         "status": delivery_status,
-        "attempts": [attempt(json.loads(text)) for text in attempts if text is not None],
+        "attempts": [attempt(json.loads(text)) for _, text in attempts],
         "next_attempt_at": iso_or_none(next_at),
     }

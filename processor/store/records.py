@@ -14,7 +14,7 @@ from handlers.connection import Connection
 from handlers.state import State, situation
 from processor.clock import from_iso, from_ms, from_us, iso_or_none, to_us
 from processor.store import bodies, keys, serialization, unreadable
-from processor.store.decoding import fields_with_prefix, text, text_fields
+from processor.store.decoding import fields_with_prefix, moment, text, text_fields
 from processor.store.encryption import decrypt
 
 CONNECTION = "connection"
@@ -251,6 +251,8 @@ def notification(notification_id: str, row: Any, deliveries: Any) -> dict[str, A
     for name, value in attempts.items():
         if ATTEMPT in name and "at" not in json.loads(value):
             raise ValueError("not an attempt")
+        if name.endswith(":next"):
+            moment(attempts, name)
     return {"connection_id": connection_id, "body": body, "deliveries": attempts}
 
 

@@ -83,10 +83,14 @@ class Maintenance:
         return count
 
     def _due_ms(self) -> dict[str, int]:
-        """When each task is due; one that is new here is due after its first delay."""
+        """When each task is due; one that is new here is due after its first delay, a damaged time now."""
         fields = {name: f"{name}_ms" for name in self._tasks}
         stored = self._client.hmget(keys.sweep(), list(fields.values()))
-        result = {name: int(at_ms) for name, at_ms in zip(fields, stored, strict=True) if at_ms is not None}
+        result = {
+            name: int(at_ms) if len(at_ms) < 20 and at_ms.isdigit() else 0
+            for name, at_ms in zip(fields, stored, strict=True)
+            if at_ms is not None
+        }
         for name in fields.keys() - result.keys():
             result[name] = to_ms(self._clock() + self._tasks[name].first_delay)
             self._client.hsetnx(keys.sweep(), fields[name], result[name])

@@ -26,7 +26,8 @@ local function claim(id, notification, deliveries, line)
     redis.call('ZREM', KEYS[1], id)
     return {}
   end
-  local tries = redis.call('HGET', deliveries, ARGV[1] .. ':tries') or '0'
+  local tries = redis.call('HGET', deliveries, ARGV[1] .. ':tries') or ''
+  tries = string.match(tries, '^%d%d?%d?%d?$') or '0' -- a damaged number is counted anew
   local later = ordered and blocked_until(id, line) or nil
   if later then
     redis.call('ZADD', KEYS[1], later, id)

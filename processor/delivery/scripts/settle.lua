@@ -5,7 +5,7 @@
 --       (delivered, again, dead, uncertain, gone, cancelled), next attempt ms, the attempt as JSON, "1" when the receiver asked
 --       for the time
 -- Returns for each attempt the id of the next notification of the same connection, which may have waited for this
--- one, or ''; 0 when the notification was erased.
+-- one, or ''; 0 when the notification was erased; or an error. Damaged numbers are counted anew.
 local lane = ARGV[1]
 
 local function next_in_line(line, id)
@@ -28,12 +28,14 @@ local function settle(at, deliveries, notification, line)
     redis.call('ZREM', KEYS[7], id)
     return 0
   end
-  total = tonumber(total or '0') + 1
+  total = tonumber(string.match(total or '', '^%d%d?%d?%d?%d?%d?$') or '0') + 1
   redis.call('HSET', deliveries, lane .. ':total', total, lane .. ':attempt:' .. total, attempt)
   if total > tonumber(ARGV[4]) then
     redis.call('HDEL', deliveries, lane .. ':attempt:' .. (total - tonumber(ARGV[4])))
   end
-  redis.call('HINCRBY', deliveries, lane .. ':tries', 1)
+  if type(redis.pcall('HINCRBY', deliveries, lane .. ':tries', 1)) ~= 'number' then
+    redis.call('HSET', deliveries, lane .. ':tries', 1)
+  end
 
   if verdict == 'delivered' then
     redis.call('ZREM', KEYS[7], id)
@@ -56,6 +58,6 @@ end
 
 local replies = {}
 for number = 0, (#ARGV - 5) / 5 - 1 do
-  replies[number + 1] = settle(6 + 5 * number, unpack(KEYS, 9 + 3 * number, 11 + 3 * number))
+  replies[number + 1] = try(settle, 6 + 5 * number, unpack(KEYS, 9 + 3 * number, 11 + 3 * number))
 end
 return replies

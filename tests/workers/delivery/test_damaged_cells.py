@@ -125,6 +125,30 @@ def test_a_damaged_number_of_deliveries_is_counted_anew_and_keeps_no_notificatio
     assert post.client.zcard(keys.outbox_with(post.cell, "pending")) == 0
 
 
+@pytest.mark.parametrize("number", ["garbage", "9" * 5_000])
+def test_damage_to_a_delivery_in_a_lane_costs_no_other_one(
+    post: Post, receiver: MakeReceiver, number: str
+) -> None:
+    """It ended each look, or its garbage was posted every six seconds."""
+    heard = receiver()
+    lane = post.subscribe(heard.url).id
+    tries, total, next_at, damaged, kept = (post.decide(f"connection-{at}") for at in range(5))
+    post.fan_out()
+    for id_, name in ((tries, "tries"), (total, "total"), (next_at, "next")):
+        post.client.hset(keys.deliveries(post.cell, id_), f"{lane}:{name}", number)
+    post.client.set(keys.notification(post.cell, damaged), "garbage")
+    assert post.reader.notification(next_at) is None
+
+    assert post.dispatcher().run_once() == 4
+    assert sorted(heard.ids) == sorted([tries, total, next_at, kept])
+    assert [len(post.attempts(id_)) for id_ in (tries, total, next_at, kept)] == [1, 1, 1, 1]
+    assert post.status(damaged, lane) == "pending"
+    assert post.lane_admin.states([lane])[lane].under_way == 0
+    condition = post.says("record_unreadable")
+    assert condition is not None
+    assert damaged in condition.sentence
+
+
 def test_what_cannot_leave_its_fan_out_is_not_published_again(post: Post) -> None:
     """The stream forgets what it got long ago, but not what is still in a fan-out."""
     lane = post.subscribe("http://127.0.0.1:9/").id

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from processor.store import keys
 from tests.support.counting import commands
 from tests.support.truth import TruthBench
 
@@ -23,3 +24,11 @@ def test_a_task_runs_again_after_its_interval_and_not_before(truth: TruthBench) 
     assert truth.sweep.run() == 1, "the probe"
     truth.clock.forward(15)
     assert truth.sweep.run() == 4, "erasures, messages, reminders, and the first walk"
+
+
+def test_a_damaged_time_means_now_and_keeps_no_other_task(truth: TruthBench) -> None:
+    truth.sweep.run()
+    truth.bench.client.hset(keys.sweep(), mapping={"probe_ms": "garbage", "walk_ms": "9" * 5_000})
+    truth.clock.forward(1)
+    assert truth.sweep.run() == 2
+    assert truth.sweep.run() == 0
