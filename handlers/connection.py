@@ -155,7 +155,8 @@ class Connection:
     def compacted(self) -> "Connection":
         """Fold the oldest facts into ``base`` when there are more than ``MOST_FACTS``.
 
-        Repeated observations of one status are reduced to the first and the last before that.
+        Repeated observations of one status are reduced to the first and the last before that. What holds
+        stays the same: a fact and one that it outranks are folded together.
         """
         if len(self.facts) <= MOST_FACTS:
             return self
@@ -164,17 +165,19 @@ class Connection:
             for position, fact in enumerate(self.facts)
             if not _is_redundant(fact, self.facts[position - 1 : position + 2])
         )
+        if fold(facts, self.base) != self.history:
+            facts = self.facts
         if len(facts) <= _KEPT_FACTS:
             return replace(self, facts=facts)
         old, young = facts[:-_KEPT_FACTS], facts[-_KEPT_FACTS:]
-        while young and young[0].at == old[-1].at:
+        while young and (young[0].at == old[-1].at or fold(young, fold(old, self.base)) != self.history):
             old, young = (*old, young[0]), young[1:]
         return replace(
             self,
             facts=young,
             base=fold(old, self.base),
             compacted_until=old[-1].at,
-            ledger=self.ledger[-_KEPT_FACTS:] if len(self.ledger) > MOST_FACTS else self.ledger,
+            ledger=_newest(self.ledger) if len(self.ledger) > MOST_FACTS else self.ledger,
         )
 
 
@@ -189,6 +192,12 @@ def _description(event: Event, details: ConnectionDetails | None) -> dict[str, s
         fields["company_id"] = event.company.id
         fields["merchant_id"] = event.company.merchant_id
     return fields
+
+
+def _newest(ledger: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
+    """The newest entries, and of each kind the last one: without it its milestone would be told again."""
+    last = {entry.kind: entry.id for entry in ledger}.values()
+    return (*(entry for entry in ledger[:-_KEPT_FACTS] if entry.id in last), *ledger[-_KEPT_FACTS:])
 
 
 def _is_known(fact: Fact, facts: Sequence[Fact]) -> bool:

@@ -24,6 +24,9 @@ from handlers.registry import Context, HandlerResult
 CHECK_AFTER = timedelta(seconds=3)
 """Shortest time from a change to the question about it."""
 
+LONGEST_PAUSE = API_LAG / 2
+"""Longest time between two questions while answers may be outdated."""
+
 CONTRADICTED = "what Codat showed since contradicts it"
 """Why news waits that may be true or outdated."""
 
@@ -126,9 +129,10 @@ def remaining_lag(before: AuthorizationHistory, connection: Connection, event: E
 def retry_delay(lag: timedelta) -> timedelta:
     """How long to wait before Codat is asked again while its answers may be outdated for ``lag`` more.
 
-    The delays grow with the age of the change. The last one ends when the answer is certain.
+    The delays grow with the age of the change, which may lie ahead where our clock and Codat's differ. The
+    last one ends when the answer is certain.
     """
-    return max(CHECK_AFTER, min(API_LAG - lag, lag + timedelta(seconds=1)))
+    return max(CHECK_AFTER, min(abs(API_LAG - lag), lag + timedelta(seconds=1), LONGEST_PAUSE))
 
 
 def asks_for(

@@ -9,6 +9,7 @@ from handlers.verification import remaining_lag
 from tests.handlers.support.story import (
     ASKS,
     LINKED,
+    PENDING,
     UNLINKED,
     Story,
     at,
@@ -61,3 +62,13 @@ def test_an_answer_that_contradicts_the_last_change_is_not_certain_for_a_minute(
     connection = Story(linked(10), seen(40, UNLINKED)).connection
     for answer, lag_s in ((seen(40, UNLINKED), 30), (seen(35, UNLINKED), 0), (seen(40, LINKED), 0)):
         assert remaining_lag(connection.history, connection, answer) == timedelta(seconds=lag_s)
+
+
+def test_data_read_by_a_clock_ahead_of_ours_has_codat_asked_a_few_times() -> None:
+    """It was asked every three seconds, about every such connection, until the claim was overdue."""
+    story, questions = Story(read_more(300, known=10, bills="Complete"), policy=ASKS), 0
+    while story.connection.claims:
+        second = (story.asks[0].not_before - at(0)).total_seconds()
+        story.hear(seen(second + 290, PENDING, known=second))
+        questions += 1
+    assert questions == 4

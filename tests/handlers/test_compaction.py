@@ -13,6 +13,7 @@ from handlers.state import State
 from tests.handlers.support.story import (
     DEAUTHORIZED,
     LINKED,
+    UNLINKED,
     Story,
     at,
     ended,
@@ -166,3 +167,38 @@ def test_a_ledger_of_more_than_64_entries_is_cut_to_the_newest_32() -> None:
     ledger = tuple(LedgerEntry("connection.authorized", at(number), f"{number}") for number in range(65))
     for entries, kept in ((ledger[:64], ledger[:64]), (ledger, ledger[33:])):
         assert Connection("c", facts=_reads(65), ledger=entries).compacted().ledger == kept
+
+
+def test_an_end_is_told_once_however_many_attempts_to_reconnect_fail() -> None:
+    """After the 62nd the end was no longer in the ledger and was told again."""
+    attempts = [failed(100 + 200 * number) for number in range(3 * MOST_FACTS)]
+    story = Story(linked(10), read(20), ended(30), *attempts)
+    known = ["connection.authorized", "initial_sync.completed", "connection.deauthorized"]
+    assert story.told == [*known, *["connection.authorization_failed"] * len(attempts)]
+    assert len(story.connection.ledger) <= MOST_FACTS + len(known)
+
+
+@pytest.mark.parametrize(
+    ("old", "young"),
+    [
+        (
+            [fact(FactKind.ENDED, 10, UNLINKED), fact(FactKind.SEEN, 100, LINKED)],
+            [fact(FactKind.RELINKED, 100.5)],
+        ),
+        (
+            [fact(FactKind.ENDED, 100, UNLINKED), fact(FactKind.RELINKED, 120)],
+            [alert(130, UNLINKED, LINKED)],
+        ),
+        ([fact(FactKind.SEEN, second, UNLINKED) for second in (10, 100, 200)], []),
+    ],
+    ids=["a look before its change", "an alert after the next change", "a look that was outdated"],
+)
+def test_what_holds_stays_the_same_wherever_facts_are_summed_up(old: list[Fact], young: list[Fact]) -> None:
+    """An authorisation was counted twice, and an alert that a message had explained ended access."""
+    before = [fact(FactKind.CREATED, second) for second in range(-37 + len(old), 0)]
+    after = [fact(FactKind.CREATED, 1000 + second) for second in range(32 - len(young))]
+    facts = (*before, fact(FactKind.LINKED, 0), *old, *young, *after)
+    connection = Connection("c", facts=facts)
+    kept = connection.compacted()
+    assert kept.history == connection.history
+    assert 31 <= len(kept.facts) <= 32

@@ -279,7 +279,7 @@ def test_an_end_is_confirmed_by_a_later_observation_that_is_not_outdated(
 
 @pytest.mark.parametrize(
     ("lag_s", "delay_s"),
-    [(60, 3), (57, 3), (50, 10), (40, 20), (20, 21), (2, 3), (1, 3), (0, 3), (-5, 3), (200, 3)],
+    [(60, 3), (57, 3), (50, 10), (40, 20), (20, 21), (2, 3), (1, 3), (0, 3), (-5, 3), (75, 15), (200, 30)],
 )
 def test_codat_is_asked_again_as_late_as_the_change_is_old_and_when_the_answer_is_certain(
     lag_s: float, delay_s: float
