@@ -11,11 +11,32 @@ import pytest
 
 from tests.support import messages, preloaded
 
+ROOT = Path(__file__).parents[1]
+
 
 def test_a_worker_of_this_run_is_a_fork() -> None:
     main = sys.modules["__main__"].__spec__
     is_fork = main is not None and main.name == "tests.support.forked_workers"
     assert is_fork == (sys.platform == "linux" and "PYTEST_XDIST_WORKER" in os.environ)
+
+
+def test_a_module_that_cannot_be_imported_fails_the_run(tmp_path: Path) -> None:
+    """The collecting process met the error, and its forks took the half of the module for all of it."""
+    (tmp_path / "test_broken.py").write_text("import a_module_that_is_nowhere")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    env["PYTEST_ADDOPTS"] = f"-c {ROOT / 'pyproject.toml'} -p tests.conftest -p no:cacheprovider -n 1"
+    command = [sys.executable, "-m", "pytest", str(tmp_path)]
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert "a_module_that_is_nowhere" in result.stdout
+    assert result.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def test_a_fast_test_that_starts_a_command_fails(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """It went unseen where the process that is forked was there already, as it is for all workers."""
+    preloaded.server()
+    request.node.add_marker("fast")
+    with (tmp_path / "log").open("wb") as log, pytest.raises(pytest.fail.Exception):
+        preloaded.start(["workers", "ask"], env={}, cwd=tmp_path, output=log)
 
 
 @pytest.fixture

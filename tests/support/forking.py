@@ -77,6 +77,7 @@ class ForkServer:
 
     def fork(self, request: dict[str, Any], *fds: int) -> Forked:
         """Serve a request in a fork, which gets these descriptors; forks of the caller may ask too."""
+        sys.audit("os.fork")  # on behalf of the caller: see tests/conftest.py
         ours, theirs = socket.socketpair()
         with ours, theirs:
             socket.send_fds(self._line, [json.dumps(request).encode()], [theirs.fileno(), *fds])
