@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from flask import Flask
-from jinja2 import FileSystemBytecodeCache
+from jinja2 import Environment, FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 
 from processor.container import Container
 from processor.web import create_app
@@ -13,8 +14,24 @@ from processor.web.dependencies import attach_container
 COMPILED = Path(__file__).parents[2] / ".pytest_cache" / "templates"
 """Templates that were compiled by any test process; each of them needs nearly all."""
 
+PROBE = """{{ text }}
+{% if text %}
+{% trans %}Hello{% endtrans %}
+{% endif %}
+"""
+"""What it becomes shows the rules by which an environment compiles, such as what it escapes."""
+
 _idle: list[Flask] = []
 _lent: list[Flask] = []
+
+
+class CompiledPages(FileSystemBytecodeCache):
+    """Templates by their texts, and by the rules by which they were compiled."""
+
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        """The place of a compiled template."""
+        rules = environment.compile(PROBE, name, raw=True)
+        return super().get_bucket(environment, name, filename, f"{rules}{source}")
 
 
 def lent_app(container: Container) -> Flask:
@@ -26,7 +43,7 @@ def lent_app(container: Container) -> Flask:
     else:
         app = create_app(container)
         COMPILED.mkdir(parents=True, exist_ok=True)
-        app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(COMPILED))
+        app.jinja_env.bytecode_cache = CompiledPages(str(COMPILED))
     _lent.append(app)
     return app
 
