@@ -113,8 +113,8 @@ def _forget(page: Page) -> None:
     for other in page.context.pages:
         if other is not page:
             other.close()
+    page.goto("about:blank")  # first: an answer that the page still waits for may set a cookie
     page.context.clear_cookies()
-    page.goto("about:blank")
 
 
 def _process_id(browser: Browser) -> int:
