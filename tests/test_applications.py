@@ -8,7 +8,7 @@ from tests.support.applications import CompiledPages
 
 
 def test_a_template_is_compiled_anew_where_other_rules_hold(tmp_path: Path) -> None:
-    """A change after which the pages escaped nothing passed every test of hostile input at a desk."""
+    """Ten of the fourteen tests that fail where pages escape nothing passed at a desk."""
 
     def shown(*, autoescape: bool) -> str:
         environment = Environment(
