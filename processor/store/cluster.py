@@ -145,8 +145,13 @@ class ClusterClient(Redis):  # type: ignore[type-arg]
             if self._cluster is None or time.monotonic() - self._refreshed_at < REFRESH_EVERY_S:
                 return
             self._refreshed_at = time.monotonic()
+            known = self.pools()
         with contextlib.suppress(RedisError), _as_redis_errors():
             self._cluster.nodes_manager.initialize()
+            current = self.pools()
+            for pool in known:
+                if pool not in current:  # its node is gone; what is in use ends with its command
+                    pool.close_idle(0)
 
     def connected(self) -> Any:
         """The library's client, which asks for the nodes when it is made."""
