@@ -19,7 +19,7 @@ from processor.delivery.subscriber_cache import SubscriberCache
 from processor.delivery.subscribers import Subscriber
 from processor.settings.definitions import Settings
 from processor.store import keys, records, unreadable
-from processor.store.acknowledgement import Acknowledgement, NotReplicated
+from processor.store.acknowledgement import NONE, Acknowledgement, NotReplicated
 from processor.store.decoding import text, text_fields
 from processor.store.records import COMPANY, NOTIFICATION
 from processor.store.round_trip import RoundTrip
@@ -116,8 +116,8 @@ class FanOut:
             self._entries = []  # another process is at it, or no cell can go on
         return touched
 
-    def _trip(self) -> RoundTrip:
-        return RoundTrip(self._client, self._append, self._script)
+    def _trip(self, acknowledgement: Acknowledgement = NONE) -> RoundTrip:
+        return RoundTrip(self._client, self._append, self._script, acknowledgement=acknowledgement)
 
     def _is_damaged(self, kind: str, id_: object, reply: Any) -> bool:
         return unreadable.is_damaged(self._client, kind, str(id_), reply)
@@ -206,7 +206,7 @@ class FanOut:
         companies by id, for the channels that decide by them. What has to be read again, or is to be appended
         again because too few replicas have it, is left out.
         """
-        trip = RoundTrip(self._client, self._append, acknowledgement=self._acknowledgement)
+        trip = self._trip(self._acknowledgement)
         reads = self._trip() if self._acknowledgement.replicas else trip  # other nodes need no WAIT
         cells = _by_cell(decided)
         for cell, of_cell in cells.items():

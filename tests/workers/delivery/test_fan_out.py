@@ -290,3 +290,15 @@ def test_what_another_process_does_not_know_yet_enters_no_lane_that_has_ended(po
 def published(post: Post) -> list[str]:
     """The ids on the stream."""
     return [json.loads(fields[b"notification"])["id"] for _, fields in post.client.xrange(keys.stream())]
+
+
+def test_what_was_divided_by_an_engine_that_knew_no_script_is_not_read_again(post: Post) -> None:
+    """The script of the lanes was loaded after the read: what followed a batch waited for five seconds."""
+    post.decide()
+    post.client.script_flush()
+    fan_out = post._fan_out()
+
+    fan_out.run()
+
+    assert post.client.xlen(keys.fan_out(post.cell)) == 0
+    assert not fan_out.has_more
