@@ -94,8 +94,8 @@ MUTANTS = (
         "replicas-of-the-stream",
         "With ACK_REPLICAS a notification enters its lanes when replicas have its entry of the stream.",
         "processor/delivery/fan_out.py",
-        "self._append, acknowledgement=self._acknowledgement)",
-        "self._append)",
+        "trip = self._trip(self._acknowledgement)",
+        "trip = self._trip()",
         "tests/workers/delivery/test_fan_out.py::test_what_too_few_replicas_have_on_the_stream_enters_its_lanes_when_they_do",
     ),
     Mutant(
