@@ -11,6 +11,7 @@ from processor.access.audit import ActorKind
 from processor.cli.options import as_json_option, paged
 from processor.cli.printing import Column, print_json, print_page
 from processor.cli.store_access import open_store
+from processor.resources import serializers
 
 KINDS = [kind.value for kind in ActorKind]
 COLUMNS: tuple[Column, ...] = (
@@ -40,7 +41,7 @@ def list_entries(as_json: bool, **query: Any) -> None:
     """List actions, newest first."""
     with open_store() as container:
         page = container.audit.entries(**query)
-    print_page({"items": page.items, "next_cursor": page.next_cursor}, COLUMNS, as_json=as_json)
+    print_page(serializers.page(page), COLUMNS, as_json=as_json)
 
 
 @audit.command("export")

@@ -11,7 +11,7 @@ from processor.cli.store_access import open_store
 from processor.clock import to_iso
 from processor.erasure.erase import CompanyEraser
 from processor.erasure.residue_scan import erase_and_scan
-from processor.resources import queries
+from processor.resources import queries, serializers
 from processor.store import visibility
 
 COMPANY_COLUMNS: tuple[Column, ...] = (
@@ -90,7 +90,7 @@ def list_consents(company_id: str, as_json: bool, **query: Any) -> None:
     with open_store() as container:
         queries.company(container.reader, company_id)
         page = container.journey.consents.of_company(company_id, **query)
-    print_page({"items": page.items, "next_cursor": page.next_cursor}, CONSENT_COLUMNS, as_json=as_json)
+    print_page(serializers.page(page), CONSENT_COLUMNS, as_json=as_json)
 
 
 @companies.command("journey")

@@ -1,6 +1,6 @@
 """Connections as they were believed to be at an earlier time, and their facts as the machine holds them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -60,8 +60,7 @@ def timeline(
         return outcome in (None, entry["outcome"]) and (at is None or _handled_at(entry) <= at)
 
     fetch = partial(reader.timeline, connection_id)
-    page = filtered_page(fetch, is_wanted, limit=limit, cursor=cursor)
-    return serializers.page(page.items, page.next_cursor)
+    return serializers.page(filtered_page(fetch, is_wanted, limit=limit, cursor=cursor))
 
 
 def facts(reader: Reader, connection_id: str, at: datetime | None = None) -> dict[str, Any]:
@@ -86,17 +85,18 @@ def whole_timeline(reader: Reader, connection_id: str) -> list[dict[str, Any]]:
 
 def road(entries: Sequence[Mapping[str, Any]], at: datetime | None = None) -> list[tuple[State, State]]:
     """The changes of state on a timeline (``entries``, oldest first), until ``at``."""
-    return [
-        (State(entry["from"]), State(entry["to"]))
-        for entry in entries
-        if entry["from"] != entry["to"] and (at is None or _handled_at(entry) <= at)
-    ]
+    return [(State(entry["from"]), State(entry["to"])) for entry in _changes(entries, at)]
 
 
 def last_change(entries: Sequence[Mapping[str, Any]], at: datetime | None = None) -> Mapping[str, Any] | None:
     """The newest change of state on a timeline (``entries``, oldest first), until ``at``."""
-    changes = (entry for entry in reversed(entries) if entry["from"] != entry["to"])
-    return next((entry for entry in changes if at is None or _handled_at(entry) <= at), None)
+    return next(_changes(reversed(entries), at), None)
+
+
+def _changes(entries: Iterable[Mapping[str, Any]], at: datetime | None) -> Iterator[Mapping[str, Any]]:
+    for entry in entries:
+        if entry["from"] != entry["to"] and (at is None or _handled_at(entry) <= at):
+            yield entry
 
 
 def _readable(reader: Reader, connection_id: str) -> StoredConnection:

@@ -4,10 +4,10 @@ Each raises :class:`NotFound` for an unknown id, :class:`Invalid` for an invalid
 ``redis.RedisError`` if Redis does not answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from redis import Redis
 
@@ -19,7 +19,7 @@ from processor.delivery import serializers as delivery_serializers
 from processor.delivery.lane_admin import LaneAdmin
 from processor.errors import Invalid, NotFound
 from processor.resources import serializers
-from processor.store.cursors import filtered_page
+from processor.store.cursors import ResultPage, filtered_page
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
 
@@ -29,32 +29,29 @@ MAX_READS = 100
 STATES = tuple(state.value for state in State)
 
 
+class Filters(TypedDict, total=False):
+    """Filters of every list: companies, and a time from ``since`` on and before ``until``; ``None``: all."""
+
+    company_id: str | None
+    merchant_id: str | None
+    company_ids: Sequence[str] | None
+    since: datetime | None
+    until: datetime | None
+
+
 def connections(
     reader: Reader,
     *,
     state: str | None = None,
-    company_id: str | None = None,
-    merchant_id: str | None = None,
-    company_ids: Sequence[str] | None = None,
     platform: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
     limit: int,
     cursor: str | None = None,
+    **filters: Unpack[Filters],
 ) -> dict[str, Any]:
     """Connections that match every given filter, newest first.
 
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
-    _check_interval(since, until)
-    fetch = partial(
-        reader.list_connections,
-        state=state,
-        company_id=company_id,
-        merchant_id=merchant_id,
-        company_ids=company_ids,
-        between=(since, until),
-    )
 
     def matches(row: StoredConnection | UnreadableConnection) -> bool:
         if platform is None:
@@ -66,13 +63,27 @@ def connections(
         )
         return platform.casefold() in {name.casefold() for name in names if name}
 
-    page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
-    return serializers.page([serializers.connection(row) for row in page.items], page.next_cursor)
+    read = partial(reader.list_connections, state=state)
+    return _page(read, matches, serializers.connection, limit=limit, cursor=cursor, **filters)
 
 
-def _check_interval(since: datetime | None, until: datetime | None) -> None:
+def _page(
+    read: Callable[..., ResultPage],
+    matches: Callable[[Any], bool],
+    represent: Callable[[Any], dict[str, Any]],
+    *,
+    limit: int,
+    cursor: str | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    **companies: Any,
+) -> dict[str, Any]:
+    """A page of what ``read`` returns of the time and the companies, and what of it ``matches``."""
     if since is not None and until is not None and since >= until:
         raise Invalid(errors={"until": ["Must be later than since."]})
+    fetch = partial(read, between=(since, until), **companies)
+    page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
+    return serializers.page(page, represent)
 
 
 def connection(reader: Reader, connection_id: str) -> dict[str, Any]:
@@ -91,7 +102,7 @@ def timeline(reader: Reader, connection_id: str, *, limit: int, cursor: str | No
     """The timeline of a connection, newest first."""
     _row(reader, connection_id)
     page = reader.timeline(connection_id, limit=limit, cursor=cursor)
-    return serializers.page(page.items, page.next_cursor)
+    return serializers.page(page)
 
 
 def companies(
@@ -99,7 +110,7 @@ def companies(
 ) -> dict[str, Any]:
     """All companies, or those of a merchant, including deleted ones, newest first."""
     page = reader.list_companies(merchant_id=merchant_id, limit=limit, cursor=cursor)
-    return serializers.page([serializers.company(row) for row in page.items], page.next_cursor)
+    return serializers.page(page, serializers.company)
 
 
 def company(reader: Reader, company_id: str) -> dict[str, Any]:
@@ -110,41 +121,27 @@ def company(reader: Reader, company_id: str) -> dict[str, Any]:
     return serializers.company(row)
 
 
-def company_connections(
-    reader: Reader, company_id: str, *, state: str | None = None, limit: int, cursor: str | None = None
-) -> dict[str, Any]:
-    """The connections of one company, newest first."""
+def company_connections(reader: Reader, company_id: str, **query: Any) -> dict[str, Any]:
+    """The connections of one company, newest first; ``query`` as of :func:`connections`."""
     company(reader, company_id)
-    return connections(reader, state=state, company_id=company_id, limit=limit, cursor=cursor)
+    return connections(reader, company_id=company_id, **query)
 
 
 def events(
     reader: Reader,
     *,
     status: str | None = None,
-    company_id: str | None = None,
-    merchant_id: str | None = None,
-    company_ids: Sequence[str] | None = None,
     connection_id: str | None = None,
     type: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
     limit: int,
     cursor: str | None = None,
+    **filters: Unpack[Filters],
 ) -> dict[str, Any]:
     """Messages that match every given filter, without their bodies, newest first.
 
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
-    _check_interval(since, until)
-    fetch = partial(
-        reader.list_events,
-        status=status,
-        company_id=company_id,
-        merchant_id=merchant_id,
-        company_ids=company_ids,
-        between=(since, until),
-    )
+    since, until = filters.get("since"), filters.get("until")
 
     def matches(row: dict[str, Any]) -> bool:
         arrived_at = from_iso(row["received_at"])
@@ -156,8 +153,8 @@ def events(
             and (until is None or arrived_at < until)
         )
 
-    page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
-    return serializers.page([serializers.event(row) for row in page.items], page.next_cursor)
+    read = partial(reader.list_events, status=status)
+    return _page(read, matches, serializers.event, limit=limit, cursor=cursor, **filters)
 
 
 def event(reader: Reader, event_id: str) -> dict[str, Any]:
@@ -172,41 +169,26 @@ def notifications(
     reader: Reader,
     *,
     connection_id: str | None = None,
-    company_id: str | None = None,
-    merchant_id: str | None = None,
-    company_ids: Sequence[str] | None = None,
     subscriber_id: str | None = None,
     type: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
     status: str | None = None,
     limit: int,
     cursor: str | None = None,
+    **filters: Unpack[Filters],
 ) -> dict[str, Any]:
     """Notifications that match every given filter, newest first.
 
     A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
     """
-    _check_interval(since, until)
-    indexed = None if status == delivery_serializers.PUBLISHED else status
-    fetch = partial(
-        reader.list_notifications,
-        connection_id=connection_id,
-        company_id=company_id,
-        merchant_id=merchant_id,
-        company_ids=company_ids,
-        status=indexed,
-        since=since,
-        until=until,
-    )
 
     def matches(row: dict[str, Any]) -> bool:
         has_status = status is None or delivery_serializers.is_listed(row["deliveries"], status)
         is_for = subscriber_id is None or f"{subscriber_id}:status" in row["deliveries"]
         return has_status and is_for and type in (None, row["body"]["type"])
 
-    page = filtered_page(fetch, matches, limit=limit, cursor=cursor, max_reads=MAX_READS)
-    return serializers.page([serializers.notification(row) for row in page.items], page.next_cursor)
+    indexed = None if status == delivery_serializers.PUBLISHED else status
+    read = partial(reader.list_notifications, connection_id=connection_id, status=indexed)
+    return _page(read, matches, serializers.notification, limit=limit, cursor=cursor, **filters)
 
 
 def notification(reader: Reader, notification_id: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ apply".
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Never
 
@@ -18,6 +18,7 @@ from processor.alerts.dialects import is_too_deep
 from processor.clock import from_ms, from_us, iso_or_none, to_iso
 from processor.conditions.model import Condition
 from processor.delivery import serializers as delivery_serializers
+from processor.store.cursors import ResultPage
 from processor.store.records import StoredConnection, UnreadableConnection
 
 NOTIFICATION_STATUSES = delivery_serializers.STATUSES
@@ -32,9 +33,11 @@ DONE = 100
 """Progress of a finished read."""
 
 
-def page(items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
-    """A page of a list; ``next_cursor`` is ``None`` on the last page."""
-    return {"items": list(items), "next_cursor": next_cursor}
+def page(
+    result: ResultPage, represent: Callable[[Any], Mapping[str, Any]] = lambda item: item
+) -> dict[str, Any]:
+    """A page of a list, its items as ``represent`` makes them; the last has no ``next_cursor``."""
+    return {"items": list(map(represent, result.items)), "next_cursor": result.next_cursor}
 
 
 def connection(
@@ -104,36 +107,8 @@ def _paused_until(data_types: Iterable[DataType]) -> datetime | None:
 
 def _unreadable_connection(connection_id: str) -> dict[str, Any]:
     """A connection whose record cannot be read: only its id is known."""
-    unknown = (
-        "company_id",
-        "merchant_id",
-        "platform_key",
-        "platform_name",
-        "source_type",
-        "integration_id",
-        "account_name",
-        "previous_account_name",
-        "link_status",
-        "authorized_at",
-        "first_heard_at",
-        "error",
-    )
-    return {
-        "id": connection_id,
-        "connection_id": connection_id,
-        **dict.fromkeys(unknown),
-        "state": UNREADABLE,
-        "authorization": 0,
-        "progress": 0,
-        "data_types": [],
-        "on_premise": False,
-        "waits_for_computer": False,
-        "paused_until": None,
-        "first_sync_missing": False,
-        "end_expected": False,
-        "open": {"checks": [], "claims": 0},
-        "notifications_told": [],
-    }
+    nothing = StoredConnection(Connection(connection_id), State.PENDING, first_heard_ms=0)
+    return {**connection(nothing, state=UNREADABLE), "link_status": None, "first_heard_at": None}
 
 
 def progress(connection: Connection, now: Situation) -> int:

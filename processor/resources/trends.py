@@ -22,20 +22,6 @@ class Window(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Resolution:
-    ring: Ring
-    count: int
-    width: int
-
-
-RESOLUTIONS = {
-    Window.HOUR: _Resolution(MINUTES, 60, 1),
-    Window.DAY: _Resolution(MINUTES, 96, 15),
-    Window.MONTH: _Resolution(HOURS, 120, 6),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Figure:
     """A count of the last hour, and what is normal at this time of the day (``None``: not known yet)."""
 
@@ -73,6 +59,34 @@ class TrendSet:
     curves: Sequence[Trend]
 
 
+@dataclass(frozen=True, slots=True)
+class _Resolution:
+    """``count`` steps, each of ``width`` slots of a ring."""
+
+    ring: Ring
+    count: int
+    width: int
+
+    def sums(self, slots: Slots, series: Series, now: datetime) -> list[int]:
+        """The sum of each step."""
+        return values(slots, series, last=self.ring.slot(now), count=self.count, width=self.width)
+
+    def trends(self, now: datetime, *curves: Trend) -> TrendSet:
+        """The curves, with the beginnings of the steps until ``now``."""
+        first = self.ring.slot(now) + 1 - self.count * self.width
+        slots = range(first, first + self.count * self.width, self.width)
+        starts = [from_ms(slot * self.ring.step_s * 1000) for slot in slots]
+        return TrendSet(starts, timedelta(seconds=self.ring.step_s * self.width), curves)
+
+
+RESOLUTIONS = {
+    Window.HOUR: _Resolution(MINUTES, 60, 1),
+    Window.DAY: _Resolution(MINUTES, 96, 15),
+    Window.MONTH: _Resolution(HOURS, 120, 6),
+}
+LANE_WEEK = _Resolution(LANE_HOURS, 56, 3)
+
+
 def figures(client: "Redis[Any]", now: datetime) -> list[Figure]:
     """Accepted, handled and told in the last hour. Raises ``redis.RedisError``."""
     minutes = trends.read(client, MINUTES, 60, now)
@@ -88,16 +102,15 @@ def figures(client: "Redis[Any]", now: datetime) -> list[Figure]:
 def read(client: "Redis[Any]", window: Window, now: datetime) -> TrendSet:
     """The curves of a window. Raises ``redis.RedisError``."""
     resolution = RESOLUTIONS[window]
-    ring, count, width = resolution.ring, resolution.count, resolution.width
-    slots = trends.read(client, ring, count * width, now)
-    last = ring.slot(now)
+    slots = trends.read(client, resolution.ring, resolution.count * resolution.width, now)
 
     def sums(series: Series) -> list[int]:
-        return values(slots, series, last=last, count=count, width=width)
+        return resolution.sums(slots, series, now)
 
     lag = averages(sums(Series.LAG_MS), sums(Series.HANDLED))
     latency = averages(sums(Series.CODAT_MS), sums(Series.CODAT_CALLS))
-    curves = (
+    return resolution.trends(
+        now,
         Trend("accepted", "Accepted", "", sums(Series.ACCEPTED)),
         Trend("lag", "Lag, receipt to commit", "ms", lag),
         Trend("delivered", "Deliveries", "", sums(Series.DELIVERED)),
@@ -105,24 +118,18 @@ def read(client: "Redis[Any]", window: Window, now: datetime) -> TrendSet:
         Trend("codat-latency", "Codat's latency", "ms", latency),
         Trend("codat-errors", "Codat's errors", "", sums(Series.CODAT_ERRORS)),
     )
-    first = last - count * width + 1
-    starts = [from_ms(at * ring.step_s * 1000) for at in range(first, last + 1, width)]
-    return TrendSet(starts, timedelta(seconds=ring.step_s * width), curves)
 
 
 def of_lane(slots: Slots, now: datetime) -> TrendSet:
     """Success rate and latency of a lane for a week, in steps of three hours."""
-    count, width, last = 56, 3, LANE_HOURS.slot(now)
     delivered, failed, spent_ms = (
-        values(slots, series, last=last, count=count, width=width)
+        LANE_WEEK.sums(slots, series, now)
         for series in (Series.DELIVERED, Series.FAILURES, Series.ATTEMPT_MS)
     )
     attempts = [ok + bad for ok, bad in zip(delivered, failed, strict=True)]
-    curves = (
+    return LANE_WEEK.trends(
+        now,
         Trend("success", "Success rate", "%", averages([100 * ok for ok in delivered], attempts)),
         Trend("latency", "Latency", "ms", averages(spent_ms, attempts)),
         Trend("attempts", "Attempts", "", attempts),
     )
-    first = last - count * width + 1
-    starts = [from_ms(at * LANE_HOURS.step_s * 1000) for at in range(first, last + 1, width)]
-    return TrendSet(starts, timedelta(hours=width), curves)

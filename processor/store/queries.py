@@ -221,12 +221,11 @@ class Reader:
         merchant_id: str | None = None,
         company_ids: Sequence[str] | None = None,
         status: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        between: Interval = ALWAYS,
         limit: int,
         cursor: str | None,
     ) -> ResultPage:
-        """Notifications decided from ``since`` on and before ``until``, newest first.
+        """Notifications decided in an interval, newest first.
 
         ``status`` (of a delivery) is ignored together with a connection, company or merchant.
         """
@@ -244,9 +243,10 @@ class Reader:
                 (cell, keys.outbox(cell) if status is None else keys.outbox_with(cell, status))
                 for cell in keys.cells()
             ]
-        between = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
+        since, until = between
+        scores = ("-inf" if since is None else to_us(since), "+inf" if until is None else to_us(until) - 1)
         names = [name for _, name in parts]
-        page = merged_page(self._client, index, names, limit=limit, cursor=cursor, between=between)
+        page = merged_page(self._client, index, names, limit=limit, cursor=cursor, between=scores)
         notifications = self._notifications([(parts[part][0], id_) for id_, part in page.items])
         return ResultPage(notifications, page.next_cursor)
 

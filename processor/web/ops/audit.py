@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response
 
 from processor.access.audit import ActorKind
+from processor.resources import serializers
 from processor.web.dependencies import get_container
 from processor.web.ops import csv_export, rendering
 from processor.web.ops.rendering import blueprint
@@ -28,5 +29,4 @@ def audit_trail() -> Response:
 
 
 def _page(**query: Any) -> dict[str, Any]:
-    page = get_container().audit.entries(**query)
-    return {"items": page.items, "next_cursor": page.next_cursor}
+    return serializers.page(get_container().audit.entries(**query))

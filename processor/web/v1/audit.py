@@ -3,6 +3,7 @@
 from typing import Any
 
 from processor.access.audit import ActorKind
+from processor.resources import serializers
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import Calls
 from processor.web.v1.fields import ResponseSchema, moment, number, page_of, text, word
@@ -33,5 +34,4 @@ def list_audit(**query: Any) -> dict[str, Any]:
 
     Requires a key with the scope `admin`.
     """
-    page = get_container().audit.entries(**query)
-    return {"items": page.items, "next_cursor": page.next_cursor}
+    return serializers.page(get_container().audit.entries(**query))

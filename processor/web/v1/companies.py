@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from processor.journey.models import CompanyView
-from processor.resources import queries
+from processor.resources import queries, serializers
 from processor.web.dependencies import get_container
 from processor.web.v1.calls import CODAT_ERRORS, Calls
 from processor.web.v1.company_schemas import (
@@ -55,8 +55,7 @@ def list_company_consents(company_id: str, **query: Any) -> dict[str, Any]:
     erased; deleting a connection does not remove it.
     """
     queries.company(get_container().reader, company_id)
-    page = get_container().journey.consents.of_company(company_id, **query)
-    return {"items": page.items, "next_cursor": page.next_cursor}
+    return serializers.page(get_container().journey.consents.of_company(company_id, **query))
 
 
 @journey_calls.post("/companies/<company_id>/links/revoke", SignedUpSchema, status=HTTPStatus.OK)

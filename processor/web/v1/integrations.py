@@ -80,4 +80,4 @@ def list_integrations(
         for platform in platforms[:limit]
     ]
     next_cursor = cursors.encoded(*sort_key(platforms[limit - 1])) if len(platforms) > limit else None
-    return serializers.page(items, next_cursor)
+    return serializers.page(cursors.ResultPage(items, next_cursor))
