@@ -3,7 +3,7 @@
 import click
 
 from processor.cli.options import as_json_option
-from processor.cli.printing import Column, print_json, print_page
+from processor.cli.printing import Column, print_page, print_result
 from processor.cli.store_access import open_store
 from processor.settings.people import Scope
 
@@ -31,33 +31,30 @@ def api_keys() -> None:
     help="May be given again; write includes read, admin both.",
 )
 @as_json_option
-def add(name: str, scopes: tuple[str, ...], *, as_json: bool) -> None:
+def add(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it, which is done only now."""
     with open_store() as container:
         stored, key = container.api_keys.add(name, scopes)
-    if as_json:
-        print_json({"name": name, "scopes": sorted(scopes), "created_at": stored.created_at, "key": key})
-    else:
-        click.echo(f"{key}\nKeep it now: it is not shown again.")
+    print_result(
+        {"name": name, "scopes": sorted(scopes), "created_at": stored.created_at, "key": key},
+        f"{key}\nKeep it now: it is not shown again.",
+    )
 
 
 @api_keys.command("list")
 @as_json_option
-def list_keys(*, as_json: bool) -> None:
+def list_keys() -> None:
     """List the keys: those of API_KEYS, and those that were made."""
     with open_store() as container:
         items = container.api_keys.rows()
-    print_page({"items": items}, COLUMNS, as_json=as_json)
+    print_page({"items": items}, COLUMNS)
 
 
 @api_keys.command("revoke")
 @click.argument("name")
 @as_json_option
-def revoke(name: str, *, as_json: bool) -> None:
+def revoke(name: str) -> None:
     """End a key that was made; the next call with it is refused."""
     with open_store() as container:
         container.api_keys.revoke(name)
-    if as_json:
-        print_json({"name": name, "status": "revoked"})
-    else:
-        click.echo(f"{name}  revoked")
+    print_result({"name": name, "status": "revoked"}, f"{name}  revoked")

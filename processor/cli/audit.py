@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from processor.access.audit import ActorKind
-from processor.cli.options import as_json_option, paged
-from processor.cli.printing import Column, print_json, print_page
+from processor.cli.options import as_json_option, paged, wants_json
+from processor.cli.printing import Column, print_json, print_page, print_result
 from processor.cli.store_access import open_store
 from processor.resources import serializers
 
@@ -37,19 +37,19 @@ def audit() -> None:
 @click.option("--action", metavar="ACTION", help="Only this action.")
 @click.option("--target", metavar="ID", help="Only what was done to this.")
 @paged
-def list_entries(as_json: bool, **query: Any) -> None:
+def list_entries(**query: Any) -> None:
     """List actions, newest first."""
     with open_store() as container:
         page = container.audit.entries(**query)
-    print_page(serializers.page(page), COLUMNS, as_json=as_json)
+    print_page(serializers.page(page), COLUMNS)
 
 
 @audit.command("export")
 @as_json_option
-def export(*, as_json: bool) -> None:
+def export() -> None:
     """Print every action as a line of JSON, oldest first; with --json as one list."""
     with open_store() as container:
-        if as_json:
+        if wants_json():
             print_json({"items": list(container.audit.all()), "next_cursor": None})
         else:
             for entry in container.audit.all():
@@ -58,15 +58,11 @@ def export(*, as_json: bool) -> None:
 
 @audit.command("verify")
 @as_json_option
-def verify(*, as_json: bool) -> None:
+def verify() -> None:
     """Check that no entry was changed, inserted or removed; exit code 1 if one was."""
     with open_store() as container:
         result = container.audit.verify()
-    if as_json:
-        print_json(dataclasses.asdict(result))
-    else:
-        for fault in result.faults:
-            click.echo(fault)
-        verdict = "NOT WHOLE" if result.faults else "whole"
-        click.echo(f"{result.entries} entries, {verdict}; the newest hash is {result.head or '-'}.")
+    verdict = "NOT WHOLE" if result.faults else "whole"
+    summary = f"{result.entries} entries, {verdict}; the newest hash is {result.head or '-'}."
+    print_result(dataclasses.asdict(result), "\n".join([*result.faults, summary]))
     sys.exit(1 if result.faults else 0)

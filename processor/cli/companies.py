@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from processor.cli.options import as_json_option, paged
-from processor.cli.printing import Column, print_fields, print_json, print_page
+from processor.cli.options import as_json_option, paged, wants_json
+from processor.cli.printing import Column, print_fields, print_json, print_page, print_result
 from processor.cli.store_access import open_store
 from processor.clock import to_iso
 from processor.erasure.erase import CompanyEraser
@@ -51,56 +51,55 @@ def companies() -> None:
 @companies.command("list")
 @click.option("--merchant", "merchant_id", metavar="ID", help="Only those of this merchant.")
 @paged
-def list_companies(as_json: bool, **query: Any) -> None:
+def list_companies(**query: Any) -> None:
     """List companies, newest first."""
     with open_store() as container:
         page = queries.companies(container.reader, **query)
-    print_page(page, COMPANY_COLUMNS, as_json=as_json)
+    print_page(page, COMPANY_COLUMNS)
 
 
 @companies.command("unknown")
 @as_json_option
-def list_unknown(*, as_json: bool) -> None:
+def list_unknown() -> None:
     """List companies of messages that Codat says it does not know: nothing is told of them."""
     with open_store() as container:
         rows = visibility.not_shown(container.redis)
     items = [{"company_id": company_id, "asked_at": to_iso(at)} for company_id, at in rows]
-    print_page({"items": items}, UNKNOWN_COLUMNS, as_json=as_json)
+    print_page({"items": items}, UNKNOWN_COLUMNS)
 
 
 @companies.command("read")
 @click.argument("company_id", metavar="ID", callback=_company_id)
 @as_json_option
-def read_company(company_id: str, *, as_json: bool) -> None:
+def read_company(company_id: str) -> None:
     """Tell Codat to read a company's data now, as where no first sync followed an authorisation."""
     with open_store() as container:
         container.journey.read_again(company_id)
         sync = container.journey.sync(company_id)
-    if as_json:
-        print_json(sync)
-    else:
-        click.echo(f"Codat was told to read {company_id}; `connections list --company` shows how it goes.")
+    print_result(
+        sync, f"Codat was told to read {company_id}; `connections list --company` shows how it goes."
+    )
 
 
 @companies.command("consents")
 @click.argument("company_id", metavar="ID", callback=_company_id)
 @paged
-def list_consents(company_id: str, as_json: bool, **query: Any) -> None:
+def list_consents(company_id: str, **query: Any) -> None:
     """List what a company's users agreed to on the pages, newest first; --json has the texts."""
     with open_store() as container:
         queries.company(container.reader, company_id)
         page = container.journey.consents.of_company(company_id, **query)
-    print_page(serializers.page(page), CONSENT_COLUMNS, as_json=as_json)
+    print_page(serializers.page(page), CONSENT_COLUMNS)
 
 
 @companies.command("journey")
 @click.argument("company_id", metavar="ID", callback=_company_id)
 @as_json_option
-def show_journey(company_id: str, *, as_json: bool) -> None:
+def show_journey(company_id: str) -> None:
     """Show how a company's journey stands, and where its button leads back to."""
     with open_store() as container:
         overview = container.journey.overview(company_id)
-    if as_json:
+    if wants_json():
         print_json(overview)
     else:
         print_fields({name: value for name, value in overview.items() if name not in ("id", "connections")})
@@ -109,22 +108,22 @@ def show_journey(company_id: str, *, as_json: bool) -> None:
 @companies.command("revoke-links")
 @click.argument("company_id", metavar="ID", callback=_company_id)
 @as_json_option
-def revoke_links(company_id: str, *, as_json: bool) -> None:
+def revoke_links(company_id: str) -> None:
     """End all links of a company that were made so far, also those in e-mails; prints a fresh one."""
     with open_store() as container:
         container.journey.links.revoke(company_id)
         company = container.journey.company(company_id)
-    if as_json:
-        print_json({"company_id": company.company_id, "connect_url": company.connect_url})
-    else:
-        click.echo(f"The links of {company_id} are revoked. A fresh one: {company.connect_url}")
+    print_result(
+        {"company_id": company.company_id, "connect_url": company.connect_url},
+        f"The links of {company_id} are revoked. A fresh one: {company.connect_url}",
+    )
 
 
 @companies.command("erase")
 @click.argument("typed_id", metavar="ID", callback=_company_id)
 @click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is asked in any case.")
 @as_json_option
-def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
+def erase_company(typed_id: str, *, yes: bool) -> None:
     """Remove a company's data here, keep a tombstone, and prove it by searching the whole store.
 
     Once more it removes what came since, and proves it again.
@@ -147,7 +146,7 @@ def erase_company(typed_id: str, *, yes: bool, as_json: bool) -> None:
         "found": list(report.scan.residue),
         "file_rewritten": file_rewritten,
     }
-    if as_json:
+    if wants_json():
         print_json(summary)
     else:
         if erased_before is not None:

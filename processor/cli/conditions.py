@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import click
 
-from processor.cli.options import as_json_option
-from processor.cli.printing import Column, print_json, print_table
+from processor.cli.options import as_json_option, wants_json
+from processor.cli.printing import Column, print_json, print_result, print_table
 from processor.cli.store_access import open_store
 from processor.clock import iso_or_none
 from processor.conditions import evaluation, mutes
@@ -26,7 +26,7 @@ def conditions() -> None:
 
 @conditions.command("list")
 @as_json_option
-def list_conditions(*, as_json: bool) -> None:
+def list_conditions() -> None:
     """List the conditions that hold now, the worst first."""
     with open_store() as container:
         current = evaluation.current(container.redis, container.settings, now=container.clock())
@@ -41,7 +41,7 @@ def list_conditions(*, as_json: bool) -> None:
         }
         for condition in current
     ]
-    if as_json:
+    if wants_json():
         print_json(rows)
     else:
         print_table(rows, COLUMNS)
@@ -51,26 +51,26 @@ def list_conditions(*, as_json: bool) -> None:
 @click.argument("condition")
 @click.option("--hours", type=click.FloatRange(0.01, 720), default=8, show_default=True, help="For how long.")
 @as_json_option
-def mute_condition(condition: str, hours: float, *, as_json: bool) -> None:
+def mute_condition(condition: str, hours: float) -> None:
     """Mute a code, or one condition (code and subject), also before it begins; its end is still told."""
     with open_store() as container:
         now = container.clock()
         until = now + timedelta(hours=hours)
         mutes.mute(container.redis, condition, until, now)
-    if as_json:
-        print_json({"condition": condition, "muted_until": iso_or_none(until)})
-    else:
-        click.echo(f"{condition} is muted until {iso_or_none(until)}.")
+    print_result(
+        {"condition": condition, "muted_until": iso_or_none(until)},
+        f"{condition} is muted until {iso_or_none(until)}.",
+    )
 
 
 @conditions.command("unmute")
 @click.argument("condition")
 @as_json_option
-def unmute_condition(condition: str, *, as_json: bool) -> None:
+def unmute_condition(condition: str) -> None:
     """End a mute."""
     with open_store() as container:
         was_muted = mutes.unmute(container.redis, condition)
-    if as_json:
-        print_json({"condition": condition, "was_muted": was_muted})
-    else:
-        click.echo(f"{condition} {'is no longer muted' if was_muted else 'was not muted'}.")
+    print_result(
+        {"condition": condition, "was_muted": was_muted},
+        f"{condition} {'is no longer muted' if was_muted else 'was not muted'}.",
+    )

@@ -9,8 +9,24 @@ import click
 
 from handlers.timeline import TimelineOutcome
 from processor.cli.events import report_results
-from processor.cli.options import MAX_LIMIT, as_json_option, codat_id, company_option, moment, paged
-from processor.cli.printing import Column, print_fields, print_json, print_page, print_table, shown
+from processor.cli.options import (
+    MAX_LIMIT,
+    as_json_option,
+    codat_id,
+    company_option,
+    moment,
+    paged,
+    wants_json,
+)
+from processor.cli.printing import (
+    Column,
+    print_fields,
+    print_json,
+    print_page,
+    print_result,
+    print_table,
+    shown,
+)
 from processor.cli.reconciliation import wait_until_handled
 from processor.cli.store_access import open_store
 from processor.errors import Conflict
@@ -69,11 +85,11 @@ def connections() -> None:
 @company_option("Only those of this company.")
 @click.option("--merchant", "merchant_id", metavar="ID", help="Only those of this merchant.")
 @paged
-def list_connections(as_json: bool, **query: Any) -> None:
+def list_connections(**query: Any) -> None:
     """List connections, newest first."""
     with open_store() as container:
         page = queries.connections(container.reader, **query)
-    print_page(page, CONNECTION_COLUMNS, as_json=as_json)
+    print_page(page, CONNECTION_COLUMNS)
 
 
 @connections.command("show")
@@ -88,13 +104,7 @@ def list_connections(as_json: bool, **query: Any) -> None:
 @click.option("--at", metavar="TIME", callback=moment, help="What was believed at this time, and why.")
 @as_json_option
 def show_connection(
-    connection_id: str,
-    *,
-    timeline: bool,
-    outcome: str | None,
-    facts: bool,
-    at: datetime | None,
-    as_json: bool,
+    connection_id: str, *, timeline: bool, outcome: str | None, facts: bool, at: datetime | None
 ) -> None:
     """Show one connection."""
     with open_store() as container:
@@ -105,7 +115,7 @@ def show_connection(
             more["timeline"] = past.timeline(reader, connection_id, at=at, outcome=outcome, limit=MAX_LIMIT)
         if facts:
             more["facts"] = past.facts(reader, connection_id, at)
-    if as_json:
+    if wants_json():
         print_json(connection | more)
         return
     print_fields(connection)
@@ -123,26 +133,24 @@ def show_connection(
 @connections.command("repair")
 @click.argument("connection_id", metavar="ID", callback=codat_id)
 @as_json_option
-def repair_connection(connection_id: str, *, as_json: bool) -> None:
+def repair_connection(connection_id: str) -> None:
     """Make the damaged record of a connection again, from kept messages or else from Codat."""
     with open_store() as container:
         result = wiring.build_repair(container).run(connection_id)
         wait_until_handled(container)
         connection = queries.connection(container.reader, connection_id)
-    if as_json:
-        print_json({**dataclasses.asdict(result), "state": connection["state"]})
-        return
     source = "kept messages" if result.source == "messages" else "findings at Codat"
-    click.echo(f"{connection_id} is {connection['state']}: made again from {result.count} {source}.")
+    text = f"{connection_id} is {connection['state']}: made again from {result.count} {source}."
     if result.replayed:
-        click.echo(f"Messages that had waited for this and are handled now: {result.replayed}.")
+        text += f"\nMessages that had waited for this and are handled now: {result.replayed}."
+    print_result({**dataclasses.asdict(result), "state": connection["state"]}, text)
 
 
 @connections.command("verify")
 @click.argument("connection_id", metavar="[ID]", required=False, callback=codat_id)
 @click.option("--all", "every", is_flag=True, help="All connections.")
 @as_json_option
-def verify_connections(connection_id: str | None, *, every: bool, as_json: bool) -> None:
+def verify_connections(connection_id: str | None, *, every: bool) -> None:
     """Rebuild connections from their kept messages and compare them with what is stored.
 
     Writes nothing. Exit code 1 if one differs, or cannot be read. A connection is incomplete, and not
@@ -157,11 +165,11 @@ def verify_connections(connection_id: str | None, *, every: bool, as_json: bool)
         results = verification.run_all() if connection_id is None else iter([verification.run(connection_id)])
         for result in results:
             counts[result.outcome] += 1
-            if as_json:
+            if wants_json():
                 items.append(dataclasses.asdict(result))
             elif not every or result.outcome not in _QUIET:
                 _print_verification(result)
-    if as_json:
+    if wants_json():
         print_json({"items": items, **counts})
     elif every:
         click.echo(", ".join(f"{outcome}: {count}" for outcome, count in counts.items()))
@@ -186,7 +194,7 @@ def _print_verification(result: VerificationResult) -> None:
 @connections.command("ask")
 @click.argument("connection_id", metavar="ID", callback=codat_id)
 @as_json_option
-def ask_codat(connection_id: str, *, as_json: bool) -> None:
+def ask_codat(connection_id: str) -> None:
     """Ask Codat about the company of a connection now; the answer is on its timeline."""
     with open_store() as container:
         company_id = queries.connection(container.reader, connection_id)["company_id"]
@@ -196,50 +204,47 @@ def ask_codat(connection_id: str, *, as_json: bool) -> None:
         wait_until_handled(container)
         connection = queries.connection(container.reader, connection_id)
     is_shown = connection_id in diff.connections
-    if as_json:
-        print_json({"connection_id": connection_id, "shown": is_shown, "state": connection["state"]})
-    else:
-        answer = "shows it" if is_shown else "does not show it to our key"
-        click.echo(f"Codat {answer}. {connection_id} is {connection['state']}.")
+    answer = "shows it" if is_shown else "does not show it to our key"
+    print_result(
+        {"connection_id": connection_id, "shown": is_shown, "state": connection["state"]},
+        f"Codat {answer}. {connection_id} is {connection['state']}.",
+    )
 
 
 @connections.command("link")
 @click.argument("connection_id", metavar="ID", callback=codat_id)
 @as_json_option
-def fresh_link(connection_id: str, *, as_json: bool) -> None:
+def fresh_link(connection_id: str) -> None:
     """Get a fresh link, with which the merchant authorises the connection or reconnects it."""
     with open_store() as container:
         session = container.journey.link(connection_id)
-    if as_json:
-        print_json({"connection_id": session.connection_id, "link_url": session.link_url})
-    else:
-        click.echo(session.link_url)
+    print_result({"connection_id": session.connection_id, "link_url": session.link_url}, session.link_url)
 
 
 @connections.command("unlink")
 @click.argument("connection_id", metavar="ID", callback=codat_id)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json_option
-def unlink_connection(connection_id: str, *, yes: bool, as_json: bool) -> None:
+def unlink_connection(connection_id: str, *, yes: bool) -> None:
     """End access, at Codat first. What was read stays readable at Codat."""
     if not yes and sys.stdin.isatty():
         click.confirm(f"End the access of {connection_id}?", abort=True)
     with open_store() as container:
         result = container.journey.unlink(connection_id)
-    if as_json:
-        print_json(dataclasses.asdict(result))
-    else:
-        click.echo(f"{connection_id} is disconnected at Codat; here in a moment, by event {result.event_id}.")
+    print_result(
+        dataclasses.asdict(result),
+        f"{connection_id} is disconnected at Codat; here in a moment, by event {result.event_id}.",
+    )
 
 
 @connections.command("replay")
 @click.argument("connection_id", metavar="ID", callback=codat_id)
 @as_json_option
-def replay_messages(connection_id: str, *, as_json: bool) -> None:
+def replay_messages(connection_id: str) -> None:
     """Handle all kept messages that name a connection once more; harmless for those that were handled."""
     with open_store() as container:
         company_id = queries.connection(container.reader, connection_id)["company_id"]
         replays = container.replay_service
         results = replays.replay_each(replays.ids_about(connection_id, company_id))
-        replayed = report_results(results, as_json=as_json)
+        replayed = report_results(results)
     sys.exit(0 if replayed else 1)

@@ -8,7 +8,7 @@ import sys
 import click
 
 from processor.cli.options import as_json_option
-from processor.cli.printing import print_json
+from processor.cli.printing import print_result
 from processor.cli.store_access import open_store
 from processor.store.reencryption import reencrypt
 
@@ -22,29 +22,24 @@ def encryption() -> None:
 
 @encryption.command("key")
 @as_json_option
-def make_key(*, as_json: bool) -> None:
+def make_key() -> None:
     """Print a new key for ENCRYPTION_KEYS."""
     key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-    if as_json:
-        print_json({"key": key})
-    else:
-        click.echo(key)
+    print_result({"key": key}, key)
 
 
 @encryption.command("rotate")
 @as_json_option
-def rotate(*, as_json: bool) -> None:
+def rotate() -> None:
     """Encrypt all that is stored with the first of ENCRYPTION_KEYS; exit code 1 if a value could not be read.
 
     Afterwards the other keys can be removed.
     """
     with open_store() as container:
         result = reencrypt(container.redis)
-    if as_json:
-        print_json(dataclasses.asdict(result))
-    else:
-        click.echo(
-            f"{result.changed} values were encrypted anew, {result.current} were current,"
-            f" {result.unreadable} could not be decrypted."
-        )
+    print_result(
+        dataclasses.asdict(result),
+        f"{result.changed} values were encrypted anew, {result.current} were current,"
+        f" {result.unreadable} could not be decrypted.",
+    )
     sys.exit(1 if result.unreadable else 0)

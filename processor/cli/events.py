@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from processor.alerts.replay import DISCARDABLE, DISCARDED, ReplayResult
-from processor.cli.options import as_json_option, company_option, paged
-from processor.cli.printing import Column, print_fields, print_json, print_page
+from processor.cli.options import as_json_option, company_option, paged, wants_json
+from processor.cli.printing import Column, print_fields, print_json, print_page, print_result
 from processor.cli.store_access import describe_error, open_store
 from processor.resources import queries
 from processor.store import retention
@@ -38,21 +38,21 @@ def events() -> None:
 @click.option("--status", type=click.Choice(EVENT_STATUSES), help="Only those with this status.")
 @company_option("Only those about this company.")
 @paged
-def list_events(as_json: bool, **query: Any) -> None:
+def list_events(**query: Any) -> None:
     """List messages, newest first."""
     with open_store() as container:
         page = queries.events(container.reader, **query)
-    print_page(page, EVENT_COLUMNS, as_json=as_json)
+    print_page(page, EVENT_COLUMNS)
 
 
 @events.command("show")
 @click.argument("event_id", metavar="ID")
 @as_json_option
-def show_event(event_id: str, *, as_json: bool) -> None:
+def show_event(event_id: str) -> None:
     """Show one message with its body."""
     with open_store() as container:
         event = queries.event(container.reader, event_id)
-    if as_json:
+    if wants_json():
         print_json(event)
         return
     body = event.pop("body")
@@ -66,14 +66,14 @@ def show_event(event_id: str, *, as_json: bool) -> None:
 @click.argument("event_ids", metavar="[ID]...", nargs=-1)
 @click.option("--status", type=click.Choice(REPLAYABLE), help="All those with this status.")
 @as_json_option
-def replay_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bool) -> None:
+def replay_events(event_ids: tuple[str, ...], *, status: str | None) -> None:
     """Handle messages once more; harmless for those that were handled."""
     if bool(event_ids) == bool(status):
         raise click.UsageError("Name either messages or a --status.")
     with open_store() as container:
         replays = container.replay_service
         ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
-        replayed = report_results(replays.replay_each(ids, only=status), as_json=as_json)
+        replayed = report_results(replays.replay_each(ids, only=status))
     sys.exit(0 if replayed else 1)
 
 
@@ -81,7 +81,7 @@ def replay_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bo
 @click.argument("event_ids", metavar="[ID]...", nargs=-1)
 @click.option("--status", type=click.Choice(DISCARDABLE), help="All those with this status.")
 @as_json_option
-def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: bool) -> None:
+def discard_events(event_ids: tuple[str, ...], *, status: str | None) -> None:
     """Close quarantined messages or dead letters: kept, and no longer counted as open."""
     if bool(event_ids) == bool(status):
         raise click.UsageError("Name either messages or a --status.")
@@ -89,7 +89,7 @@ def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: b
         replays = container.replay_service
         ids = iter(dict.fromkeys(event_ids)) if status is None else replays.ids_of(status)
         results = replays.discard_each(ids, only=status)
-        discarded = report_results(results, status=DISCARDED, as_json=as_json)
+        discarded = report_results(results, status=DISCARDED)
     sys.exit(0 if discarded else 1)
 
 
@@ -104,7 +104,7 @@ def discard_events(event_ids: tuple[str, ...], *, status: str | None, as_json: b
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json_option
-def forget_events(older_than: int, *, yes: bool, as_json: bool) -> None:
+def forget_events(older_than: int, *, yes: bool) -> None:
     """Make room: remove handled messages, for good. What waits, failed or is in quarantine stays."""
     if not yes and sys.stdin.isatty():
         question = f"Forget the handled messages that are older than {older_than} days?"
@@ -114,13 +114,10 @@ def forget_events(older_than: int, *, yes: bool, as_json: bool) -> None:
         before = container.clock() - timedelta(days=older_than)
         while step := retention.forget_handled(container.redis, before, most=MOST_OF_A_STEP):
             count += step
-    if as_json:
-        print_json({"forgotten": count})
-    else:
-        click.echo(f"{count:,} messages were forgotten.")
+    print_result({"forgotten": count}, f"{count:,} messages were forgotten.")
 
 
-def report_results(results: Iterator[ReplayResult], *, as_json: bool, status: str = "pending") -> bool:
+def report_results(results: Iterator[ReplayResult], *, status: str = "pending") -> bool:
     """Print the result for each message; whether all of them have ``status`` now."""
     done: list[dict[str, str]] = []
     problems: list[dict[str, object]] = []
@@ -132,9 +129,9 @@ def report_results(results: Iterator[ReplayResult], *, as_json: bool, status: st
         else:
             problems.append(result.problem.problem())
             outcome = f"not {participle}: {describe_error(result.problem)}"
-        if not as_json:
+        if not wants_json():
             click.echo(f"{result.event_id}  {outcome}")
-    if as_json:
+    if wants_json():
         print_json({"items": done, "problems": problems})
     elif not done and not problems:
         click.echo(f"There is nothing to {verb}.")

@@ -7,7 +7,7 @@ from functools import partial
 import click
 
 from handlers.connection import Connection
-from processor.cli.options import as_json_option
+from processor.cli.options import as_json_option, wants_json
 from processor.cli.printing import Column, print_fields, print_json, print_table
 from processor.cli.store_access import open_store
 from processor.clock import from_iso, from_ms, to_ms
@@ -46,7 +46,7 @@ COLUMNS: tuple[Column, ...] = (
     "--verify", is_flag=True, help="Count again from the kept messages; exit code 1 if that differs."
 )
 @as_json_option
-def funnel(*, days: int, platform: str | None, source_type: str | None, verify: bool, as_json: bool) -> None:
+def funnel(*, days: int, platform: str | None, source_type: str | None, verify: bool) -> None:
     """Count how far merchants came, by day, platform and source type."""
     is_same, left_out = True, 0
     with open_store() as container:
@@ -65,7 +65,7 @@ def funnel(*, days: int, platform: str | None, source_type: str | None, verify: 
             visits, not_kept = _visits_from_messages(reader, from_iso(counted["since"]))
             left_out += not_kept
             is_same = count(source=from_messages, visits=visits) == counted
-    if as_json:
+    if wants_json():
         print_json({**counted, **({"same": is_same, "not_recounted": left_out} if verify else {})})
     else:
         print_table(counted["rows"], COLUMNS)

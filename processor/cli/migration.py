@@ -5,7 +5,7 @@ import sys
 import click
 
 from handlers.migration import CLEAN_DAYS
-from processor.cli.options import as_json_option
+from processor.cli.options import as_json_option, wants_json
 from processor.cli.printing import Column, print_json, print_table
 from processor.cli.store_access import open_store
 from processor.resources.migration import report
@@ -31,14 +31,14 @@ DAY_COLUMNS: tuple[Column, ...] = (
     help="How far to look back.",
 )
 @as_json_option
-def migration(days: int, *, as_json: bool) -> None:
+def migration(days: int) -> None:
     """Say what came as legacy alerts and current messages, and when legacy can be switched off.
 
     Exit code 1 as long as it is not safe.
     """
     with open_store() as container:
         result = report(container.reader, container.clock(), days=days)
-    if as_json:
+    if wants_json():
         print_json(result)
     else:
         print_table(result["days"], DAY_COLUMNS)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from handlers.milestones import NOTIFICATION_TYPES
-from processor.cli.options import as_json_option, codat_id, company_option, moment, paged
+from processor.cli.options import as_json_option, codat_id, company_option, moment, paged, wants_json
 from processor.cli.printing import Column, print_fields, print_json, print_page, print_table
 from processor.cli.store_access import describe_error, open_store
 from processor.delivery.redelivery import RedeliveryResult, RedeliveryService
@@ -61,21 +61,21 @@ def notifications() -> None:
 @click.option("--until", metavar="TIME", callback=moment, help="Only those decided before then.")
 @click.option("--status", type=click.Choice(NOTIFICATION_STATUSES), help="Only those with this status.")
 @paged
-def list_notifications(as_json: bool, **query: Any) -> None:
+def list_notifications(**query: Any) -> None:
     """List notifications, newest first."""
     with open_store() as container:
         page = queries.notifications(container.reader, **query)
-    print_page(page, NOTIFICATION_COLUMNS, as_json=as_json)
+    print_page(page, NOTIFICATION_COLUMNS)
 
 
 @notifications.command("show")
 @click.argument("notification_id", metavar="ID")
 @as_json_option
-def show_notification(notification_id: str, *, as_json: bool) -> None:
+def show_notification(notification_id: str) -> None:
     """Show one notification, what became of it in each lane, and each attempt."""
     with open_store() as container:
         notification = queries.notification(container.reader, notification_id)
-    if as_json:
+    if wants_json():
         print_json(notification)
         return
     deliveries = notification.pop("deliveries")
@@ -110,7 +110,6 @@ def redeliver(
     undelivered: bool,
     subscriber_id: str | None,
     dry_run: bool,
-    as_json: bool,
 ) -> None:
     """Send notifications again, under the same ids."""
     if sum((bool(notification_ids), since is not None, dead)) != 1:
@@ -128,7 +127,7 @@ def redeliver(
             results = service.redeliver_dead(subscriber_id=subscriber_id, dry_run=dry_run)
         else:
             results = _redeliver_each(service, notification_ids, subscriber_id, dry_run=dry_run)
-        complete = _report(results, dry_run=dry_run, as_json=as_json)
+        complete = _report(results, dry_run=dry_run)
     sys.exit(0 if complete else 1)
 
 
@@ -143,9 +142,7 @@ def _redeliver_each(
             yield notification_id, error
 
 
-def _report(
-    results: Iterator[RedeliveryResult | tuple[str, ProcessorError]], *, dry_run: bool, as_json: bool
-) -> bool:
+def _report(results: Iterator[RedeliveryResult | tuple[str, ProcessorError]], *, dry_run: bool) -> bool:
     """Print the results; whether all notifications were sent."""
     done: list[dict[str, Any]] = []
     problems: list[dict[str, object]] = []
@@ -156,9 +153,9 @@ def _report(
         else:
             problems.append({"id": result[0], **result[1].problem()})
             line = f"{result[0]}  not sent: {describe_error(result[1])}"
-        if not as_json:
+        if not wants_json():
             click.echo(line)
-    if as_json:
+    if wants_json():
         print_json({"dry_run": dry_run, "items": done, "problems": problems})
     else:
         count, verb = ("1 notification", "is") if len(done) == 1 else (f"{len(done)} notifications", "are")

@@ -8,7 +8,7 @@ from werkzeug.security import generate_password_hash
 from processor.access.operators import LONGEST_PASSWORD
 from processor.access.sessions import SHOWN_ID_CHARS, OperatorSession
 from processor.cli.options import as_json_option, read_secret
-from processor.cli.printing import Column, print_json, print_page
+from processor.cli.printing import Column, print_page, print_result
 from processor.cli.store_access import open_store
 from processor.clock import to_iso
 
@@ -30,38 +30,32 @@ def operators() -> None:
 
 @operators.command("hash")
 @as_json_option
-def hash_password(*, as_json: bool) -> None:
+def hash_password() -> None:
     """Print the hash of a password for OPERATORS; the password is read from the input, or asked for."""
     password = read_secret("Password", twice=True)
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise click.UsageError(f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.")
     password_hash = generate_password_hash(password)
-    if as_json:
-        print_json({"hash": password_hash})
-    else:
-        click.echo(password_hash)
+    print_result({"hash": password_hash}, password_hash)
 
 
 @operators.command("sessions")
 @as_json_option
-def list_sessions(*, as_json: bool) -> None:
+def list_sessions() -> None:
     """List who is signed in."""
     with open_store() as container:
         items = [session_row(session) for session in container.operator_sessions.all()]
-    print_page({"items": items}, SESSION_COLUMNS, as_json=as_json)
+    print_page({"items": items}, SESSION_COLUMNS)
 
 
 @operators.command("revoke")
 @click.argument("name")
 @as_json_option
-def revoke_sessions(name: str, *, as_json: bool) -> None:
+def revoke_sessions(name: str) -> None:
     """End every session of an operator."""
     with open_store() as container:
         count = container.operator_sessions.revoke(name=name)
-    if as_json:
-        print_json({"name": name, "revoked": count})
-    else:
-        click.echo(f"{count} sessions of {name} ended.")
+    print_result({"name": name, "revoked": count}, f"{count} sessions of {name} ended.")
 
 
 def session_row(session: OperatorSession) -> dict[str, Any]:

@@ -14,7 +14,22 @@ MAX_LIMIT = 200
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
+_JSON = "processor.cli.options.json"
+"""Where the context's ``meta`` has the option ``--json`` of the command."""
+
+
+def _keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[_JSON] = value
+
+
+as_json_option = click.option(
+    "--json", is_flag=True, expose_value=False, callback=_keep_json, help="Print what the API answers."
+)
+
+
+def wants_json() -> bool:
+    """Whether the current command was called with ``--json``."""
+    return bool(click.get_current_context().meta[_JSON])
 
 
 def paged(command: Command) -> Command:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from processor.cli.options import wants_json
+
 GAP = "  "
 EMPTY = "-"
 
@@ -18,9 +20,17 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def print_page(page: Mapping[str, Any], columns: Sequence[Column], *, as_json: bool) -> None:
+def print_result(value: Any, text: str) -> None:
+    """Print what a command did: as JSON, or as a text for people."""
+    if wants_json():
+        print_json(value)
+    else:
+        click.echo(text)
+
+
+def print_page(page: Mapping[str, Any], columns: Sequence[Column]) -> None:
     """Print a page of a list: as JSON, or as a table with the cursor of the next page, if any."""
-    if as_json:
+    if wants_json():
         print_json(page)
         return
     print_table(page["items"], columns)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from processor.cli.options import as_json_option, company_option
+from processor.cli.options import as_json_option, company_option, wants_json
 from processor.cli.printing import Column, print_fields, print_json, print_table
 from processor.cli.store_access import open_store
 from processor.clock import to_ms
@@ -45,7 +45,7 @@ DIFFERENCE_COLUMNS: tuple[Column, ...] = (
 @company_option("Only this company.")
 @click.option("--dry-run", is_flag=True, help="Print what differs and change nothing.")
 @as_json_option
-def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
+def reconcile(company_id: str | None, *, dry_run: bool) -> None:
     """Ask Codat, print what differed, repair."""
     with open_store() as container, _interruptible() as stop:
         services = _build_services(container, stop)
@@ -74,7 +74,7 @@ def reconcile(company_id: str | None, *, dry_run: bool, as_json: bool) -> None:
             raise NotFound("Neither Codat nor we know this company, or it was erased.")
         if not dry_run:
             wait_until_handled(container)
-    _report(count, differences, problems, dry_run=dry_run, as_json=as_json)
+    _report(count, differences, problems, dry_run=dry_run)
     if is_first:
         click.echo(FIRST_RUN, err=True)
     sys.exit(1 if problems else 0)
@@ -90,14 +90,9 @@ def _unreadable(company_id: str, connection_id: str) -> dict[str, Any]:
 
 
 def _report(
-    count: int,
-    differences: Sequence[dict[str, Any]],
-    problems: Sequence[dict[str, Any]],
-    *,
-    dry_run: bool,
-    as_json: bool,
+    count: int, differences: Sequence[dict[str, Any]], problems: Sequence[dict[str, Any]], *, dry_run: bool
 ) -> None:
-    if as_json:
+    if wants_json():
         print_json({"companies": count, "items": list(differences), "problems": list(problems)})
         return
     if differences:
@@ -112,7 +107,7 @@ def _report(
 
 @click.command()
 @as_json_option
-def rebuild(*, as_json: bool) -> None:
+def rebuild() -> None:
     """Refill a new store from Codat, without telling anybody anything; run it again to go on."""
     with open_store() as container, _interruptible() as stop:
         services = _build_services(container, stop)
@@ -120,7 +115,7 @@ def rebuild(*, as_json: bool) -> None:
         completed, total = services.rebuild.completed, services.rebuild.completed + len(companies)
         with contextlib.ExitStack() as stack:
             results: Iterator[CompanyResult] = services.rebuild.run(companies)
-            if not as_json:
+            if not wants_json():
                 if completed:
                     click.echo(f"Going on: {completed} of {total} companies are known already.")
                 hidden = not sys.stdout.isatty()
@@ -143,7 +138,7 @@ def rebuild(*, as_json: bool) -> None:
         "connections": counts["connections"],
         "problems": problems,
     }
-    if as_json:
+    if wants_json():
         print_json(summary)
     else:
         for problem in problems:

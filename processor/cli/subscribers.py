@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from processor.cli.options import as_json_option, paged
-from processor.cli.printing import Column, print_fields, print_json, print_page
+from processor.cli.options import as_json_option, paged, wants_json
+from processor.cli.printing import Column, print_fields, print_json, print_page, print_result
 from processor.cli.store_access import open_store
 from processor.delivery.rules import SUBSCRIBABLE_TYPES
 from processor.delivery.subscriber_service import SubscriberService
@@ -59,25 +59,25 @@ def subscribers() -> None:
 )
 @click.option("--description", default="", help="A note of yours.")
 @as_json_option
-def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], as_json: bool, **fields: Any) -> None:
+def add(url: str, types: tuple[str, ...], headers: tuple[str, ...], **fields: Any) -> None:
     """Add a subscriber; prints its secret, which is shown only now."""
     with open_store() as container:
         same_url = [subscriber.id for subscriber in container.subscribers.all() if subscriber.url == url]
         subscriber = container.subscriber_service.add(
             url=url, types=types, headers=dict(map(_parse_header, headers)), **fields
         )
-    _print(subscriber, as_json=as_json)
+    _print(subscriber)
     if same_url:
         click.echo(f"The same address has {', '.join(same_url)}: what both want is told twice.", err=True)
 
 
 @subscribers.command("list")
 @paged
-def list_subscribers(as_json: bool, **query: Any) -> None:
+def list_subscribers(**query: Any) -> None:
     """List subscribers, newest first."""
     with open_store() as container:
         page = container.subscriber_service.list(**query)
-    print_page(page, COLUMNS, as_json=as_json)
+    print_page(page, COLUMNS)
 
 
 def _add_command(name: str, act: Callable[[SubscriberService, str], dict[str, Any]], help: str) -> None:
@@ -86,10 +86,10 @@ def _add_command(name: str, act: Callable[[SubscriberService, str], dict[str, An
     @subscribers.command(name, help=help)
     @click.argument("subscriber_id", metavar="ID")
     @as_json_option
-    def command(subscriber_id: str, as_json: bool) -> None:
+    def command(subscriber_id: str) -> None:
         with open_store() as container:
             subscriber = act(container.subscriber_service, subscriber_id)
-        _print(subscriber, as_json=as_json)
+        _print(subscriber)
 
 
 _add_command(
@@ -119,42 +119,34 @@ _add_command(
 @click.argument("subscriber_id", metavar="ID")
 @click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="How long it works.")
 @as_json_option
-def portal(subscriber_id: str, days: int, as_json: bool) -> None:
+def portal(subscriber_id: str, days: int) -> None:
     """Print a link to its deliveries alone, for its owner: attempts, test, rotate, send again."""
     with open_store() as container:
         root = container.settings.public_url or container.settings.local_url
         url = container.portal_url(subscriber_id, days=days, root=root)
-    fields = {"subscriber_id": subscriber_id, "url": url, "days": days}
-    if as_json:
-        print_json(fields)
-    else:
-        click.echo(fields["url"])
+    print_result({"subscriber_id": subscriber_id, "url": url, "days": days}, url)
 
 
 @subscribers.command("revoke-portal")
 @click.argument("subscriber_id", metavar="ID")
 @as_json_option
-def revoke_portal(subscriber_id: str, as_json: bool) -> None:
+def revoke_portal(subscriber_id: str) -> None:
     """End the links to its own page that were made so far; those of others stay."""
     with open_store() as container:
         container.subscribers.revoke_portal(subscriber_id)
-    if as_json:
-        print_json({"id": subscriber_id, "status": "revoked"})
-    else:
-        click.echo(f"{subscriber_id}  the links to its page are revoked")
+    print_result(
+        {"id": subscriber_id, "status": "revoked"}, f"{subscriber_id}  the links to its page are revoked"
+    )
 
 
 @subscribers.command("remove")
 @click.argument("subscriber_id", metavar="ID")
 @as_json_option
-def remove(subscriber_id: str, as_json: bool) -> None:
+def remove(subscriber_id: str) -> None:
     """Remove it; what waits for it is not sent."""
     with open_store() as container:
         container.subscriber_service.remove(subscriber_id)
-    if as_json:
-        print_json({"id": subscriber_id, "status": "removed"})
-    else:
-        click.echo(f"{subscriber_id}  removed")
+    print_result({"id": subscriber_id, "status": "removed"}, f"{subscriber_id}  removed")
 
 
 def _parse_header(text: str) -> tuple[str, str]:
@@ -164,8 +156,8 @@ def _parse_header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _print(subscriber: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
+def _print(subscriber: dict[str, Any]) -> None:
+    if wants_json():
         print_json(subscriber)
         return
     print_fields(

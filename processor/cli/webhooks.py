@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from processor.cli.audited import MADE, actor_name
-from processor.cli.options import as_json_option, read_secret
-from processor.cli.printing import Column, print_fields, print_json, print_page
+from processor.cli.options import as_json_option, read_secret, wants_json
+from processor.cli.printing import Column, print_fields, print_json, print_page, print_result
 from processor.cli.store_access import open_store
 from processor.codat.client import CodatClient
 from processor.codat.models import WebhookConsumer
@@ -38,7 +38,7 @@ def webhooks() -> None:
 )
 @click.option("--force", is_flag=True, help="Also another path, or http:// on a public host.")
 @as_json_option
-def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
+def register_webhook(url: str, *, force: bool) -> None:
     """Create the consumer for the event types that we handle; harmless when it is there already."""
     with open_store() as container:
         public_url = container.settings.public_url
@@ -46,7 +46,7 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
             _client(container), url, public_url=public_url, force=force
         )
         wiring.check_consumers(container)
-    if as_json:
+    if wants_json():
         print_json({**_fields(registration.consumer), "made": registration.is_new})
         return
     print_fields(_fields(registration.consumer))
@@ -61,62 +61,53 @@ def register_webhook(url: str, *, force: bool, as_json: bool) -> None:
 
 @webhooks.command("list")
 @as_json_option
-def list_webhooks(*, as_json: bool) -> None:
+def list_webhooks() -> None:
     """List all consumers that Codat has."""
     with open_store() as container:
         items = [_fields(consumer) for consumer in _client(container).list_webhooks()]
-    print_page({"items": items, "next_cursor": None}, CONSUMER_COLUMNS, as_json=as_json)
+    print_page({"items": items, "next_cursor": None}, CONSUMER_COLUMNS)
 
 
 @webhooks.command("remove")
 @click.argument("ids_or_urls", metavar="ID|URL...", nargs=-1, required=True)
 @as_json_option
-def remove_webhooks(ids_or_urls: tuple[str, ...], *, as_json: bool) -> None:
+def remove_webhooks(ids_or_urls: tuple[str, ...]) -> None:
     """Remove consumers by their id or address."""
     with open_store() as container:
         consumers = webhook_registration.remove(_client(container), ids_or_urls)
     removed = [_fields(consumer) for consumer in consumers]
-    if as_json:
-        print_json({"items": removed, "next_cursor": None})
-    else:
-        for fields in removed:
-            click.echo(f"{fields['id']}  removed ({fields['url']})")
+    lines = [f"{fields['id']}  removed ({fields['url']})" for fields in removed]
+    print_result({"items": removed, "next_cursor": None}, "\n".join(lines))
 
 
 @webhooks.command("add-secret")
 @as_json_option
-def add_secret(*, as_json: bool) -> None:
+def add_secret() -> None:
     """Accept messages signed with one more secret, at once; it is read from the input, or asked for."""
     secret = read_secret("Signing secret")
     with open_store() as container:
         stored = container.webhook_secrets.add(secret, by=actor_name())
         click.get_current_context().meta[MADE] = stored.id
-    if as_json:
-        print_json(asdict(stored))
-    else:
-        click.echo(f"{stored.id}  added; it counts within a second")
+    print_result(asdict(stored), f"{stored.id}  added; it counts within a second")
 
 
 @webhooks.command("secrets")
 @as_json_option
-def list_secrets(*, as_json: bool) -> None:
+def list_secrets() -> None:
     """List the added signing secrets, without the secrets."""
     with open_store() as container:
         items = [asdict(stored) for stored in container.webhook_secrets.all()]
-    print_page({"items": items}, SECRET_COLUMNS, as_json=as_json)
+    print_page({"items": items}, SECRET_COLUMNS)
 
 
 @webhooks.command("remove-secret")
 @click.argument("secret_id", metavar="ID")
 @as_json_option
-def remove_secret(secret_id: str, *, as_json: bool) -> None:
+def remove_secret(secret_id: str) -> None:
     """Refuse what is signed with an added secret."""
     with open_store() as container:
         container.webhook_secrets.remove(secret_id)
-    if as_json:
-        print_json({"id": secret_id, "status": "removed"})
-    else:
-        click.echo(f"{secret_id}  removed")
+    print_result({"id": secret_id, "status": "removed"}, f"{secret_id}  removed")
 
 
 def _client(container: Container) -> CodatClient:
