@@ -8,8 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from types import FrameType
+from collections.abc import Mapping
 
 import click
 import httpx
@@ -30,7 +29,7 @@ from processor.cli.run import service, store_environment, with_port
 from processor.errors import ProcessorError, SettingsError
 from processor.runtime import logs
 from processor.runtime.ports import port_is_taken
-from processor.runtime.stop_signals import StopSignals
+from processor.runtime.stop_signals import StopSignals, handling
 from processor.runtime.supervisor import Supervisor
 from processor.settings.definitions import Settings
 from processor.settings.loading import DOTENV, load
@@ -49,6 +48,7 @@ from processor.simulator.mailbox import Mailbox
 
 READY_TIMEOUT_S = 60.0
 STORY_TIMEOUT_S = 120.0
+TERMINATED = 128 + signal.SIGTERM
 SIMULATOR_PORT = 8001
 PRODUCTS = ("lending", "insights")
 """Products of the simulated client; companies get the first."""
@@ -114,19 +114,18 @@ def _environment(stack: contextlib.ExitStack, *, headless: bool) -> dict[str, st
 
     A headless demonstration uses free ports and a temporary folder.
     """
-    environ = {name: value for name, value in os.environ.items() if value.strip()}
-    environ.setdefault("CODAT_WEBHOOK_SECRETS", new_webhook_secret())
-    environ.setdefault("CODAT_ALERT_AUTHORIZATIONS", new_authorization())
-    environ.setdefault("CODAT_API_KEY", secrets.token_urlsafe(24))
-    environ.setdefault("API_KEYS", DEMO_LOGIN)
-    environ.setdefault("OPERATOR_PASSWORD", DEMO_LOGIN)
-    environ.setdefault("ALLOW_PRIVATE_SUBSCRIBERS", "true")
+    defaults = {
+        "CODAT_WEBHOOK_SECRETS": new_webhook_secret(),
+        "CODAT_ALERT_AUTHORIZATIONS": new_authorization(),
+        "CODAT_API_KEY": secrets.token_urlsafe(24),
+        "API_KEYS": DEMO_LOGIN,
+        "OPERATOR_PASSWORD": DEMO_LOGIN,
+        "ALLOW_PRIVATE_SUBSCRIBERS": "true",
+    }
     if headless:
-        environ.setdefault("PORT", "0")
-        environ.setdefault("LOG_LEVEL", "WARNING")
-        if "DATA_DIR" not in environ:
-            environ["DATA_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
-    return environ
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
+        defaults |= {"PORT": "0", "LOG_LEVEL": "WARNING", "DATA_DIR": folder}
+    return defaults | {name: value for name, value in os.environ.items() if value.strip()}
 
 
 def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
@@ -193,7 +192,7 @@ def _headless(
     """Play one story; exit code 0 if it went as expected."""
     story = story_named(name or "happy")
     with (
-        _exit_on_sigterm(),
+        handling(signal.SIGTERM, lambda *_: sys.exit(TERMINATED)),
         DemoListener(click.echo) as listener,
         store_environment(settings) as env,
         Supervisor(service(settings, {**environ, **env})),
@@ -227,17 +226,3 @@ def _await_ready(settings: Settings) -> None:
                 return
         time.sleep(0.05)
     raise SettingsError([f"The service was not ready within {READY_TIMEOUT_S:.0f} s."])
-
-
-@contextlib.contextmanager
-def _exit_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the story cleanly, like Ctrl-C."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(143)
-
-    previous = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -10,9 +10,8 @@ import click
 from processor.cli.options import as_json_option
 from processor.cli.printing import print_result
 from processor.cli.store_access import open_store
+from processor.settings.people import ENCRYPTION_KEY_BYTES
 from processor.store.reencryption import reencrypt
-
-KEY_BYTES = 32
 
 
 @click.group()
@@ -24,7 +23,7 @@ def encryption() -> None:
 @as_json_option
 def make_key() -> None:
     """Print a new key for ENCRYPTION_KEYS."""
-    key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    key = base64.urlsafe_b64encode(secrets.token_bytes(ENCRYPTION_KEY_BYTES)).decode()
     print_result({"key": key}, key)
 
 

@@ -1,12 +1,10 @@
 """``operators``: hashes of passwords for OPERATORS, and sessions."""
 
-from typing import Any
-
 import click
 from werkzeug.security import generate_password_hash
 
 from processor.access.operators import LONGEST_PASSWORD
-from processor.access.sessions import SHOWN_ID_CHARS, OperatorSession
+from processor.access.sessions import SHOWN_ID_CHARS
 from processor.cli.options import as_json_option, read_secret
 from processor.cli.printing import Column, print_page, print_result
 from processor.cli.store_access import open_store
@@ -44,7 +42,17 @@ def hash_password() -> None:
 def list_sessions() -> None:
     """List who is signed in."""
     with open_store() as container:
-        items = [session_row(session) for session in container.operator_sessions.all()]
+        items = [
+            {
+                "id": session.id[:SHOWN_ID_CHARS],
+                "name": session.name,
+                "role": session.role.label,
+                "method": session.method,
+                "began_at": to_iso(session.began_at),
+                "ends_at": to_iso(session.ends_at),
+            }
+            for session in container.operator_sessions.all()
+        ]
     print_page({"items": items}, SESSION_COLUMNS)
 
 
@@ -56,15 +64,3 @@ def revoke_sessions(name: str) -> None:
     with open_store() as container:
         count = container.operator_sessions.revoke(name=name)
     print_result({"name": name, "revoked": count}, f"{count} sessions of {name} ended.")
-
-
-def session_row(session: OperatorSession) -> dict[str, Any]:
-    """A session as lists show it."""
-    return {
-        "id": session.id[:SHOWN_ID_CHARS],
-        "name": session.name,
-        "role": session.role.label,
-        "method": session.method,
-        "began_at": to_iso(session.began_at),
-        "ends_at": to_iso(session.ends_at),
-    }

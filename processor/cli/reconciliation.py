@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from types import FrameType
 from typing import Any
 
 import click
@@ -21,6 +20,7 @@ from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation import wiring
 from processor.reconciliation.full_run import CompanyResult
 from processor.resources import queries
+from processor.runtime.stop_signals import handling
 from processor.runtime.supervisor import Child, Supervisor
 from processor.store import heartbeats, keys
 
@@ -113,16 +113,15 @@ def rebuild() -> None:
         services = _build_services(container, stop)
         companies = services.rebuild.prepare()
         completed, total = services.rebuild.completed, services.rebuild.completed + len(companies)
-        with contextlib.ExitStack() as stack:
-            results: Iterator[CompanyResult] = services.rebuild.run(companies)
-            if not wants_json():
-                if completed:
-                    click.echo(f"Going on: {completed} of {total} companies are known already.")
-                hidden = not sys.stdout.isatty()
-                bar = click.progressbar(
-                    results, length=len(companies), label="Companies", show_pos=True, hidden=hidden
-                )
-                results = iter(stack.enter_context(bar))
+        if completed and not wants_json():
+            click.echo(f"Going on: {completed} of {total} companies are known already.")
+        with click.progressbar(
+            services.rebuild.run(companies),
+            length=len(companies),
+            label="Companies",
+            show_pos=True,
+            hidden=wants_json() or not sys.stdout.isatty(),
+        ) as results:
             for _ in results:
                 pass
         problems = [
@@ -157,15 +156,12 @@ def _interruptible() -> Iterator[threading.Event]:
     """An event that Ctrl-C sets, so that threads that wait for Codat's rate limit end with the command."""
     stop = threading.Event()
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def interrupt(*_: object) -> None:
         stop.set()
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
+    with handling(signal.SIGINT, interrupt):
         yield stop
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _build_services(container: Container, stop: threading.Event) -> wiring.Reconciliation:

@@ -168,17 +168,15 @@ def claim_layout(settings: Settings, engine_url: str | None = None) -> None:
         layout.claim(client, settings.cells)
 
 
-@contextlib.contextmanager
-def claim_or_fail(settings: Settings, role: str) -> Iterator[socket.socket]:
-    """Claim the port during the context: two processes that start at once would find it free and share it.
+def claim_or_fail(settings: Settings, role: str) -> socket.socket:
+    """Claim the port until the result is closed: two processes that start at once would find it free.
 
     Raises :class:`SettingsError` if another process of this role has claimed it.
     """
     claim = claim_port(settings.host, settings.port, role)
     if claim is None:
         raise _port_error(settings)
-    with claim:
-        yield claim
+    return claim
 
 
 def _port_error(settings: Settings) -> SettingsError:

@@ -8,7 +8,7 @@ So signals are blocked during the fork (:func:`block`, :func:`unblock`), and the
 import contextlib
 import queue
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 POLL_S = 1.0
@@ -34,6 +34,16 @@ def reset() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     unblock()
+
+
+@contextlib.contextmanager
+def handling(number: signal.Signals, handler: Callable[..., None]) -> Iterator[None]:
+    """Have ``handler`` called at a signal during the context, in the main thread only."""
+    previous = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, previous)
 
 
 class StopSignals:
