@@ -42,6 +42,7 @@ class ProcessorError(Exception):
     """The base class of all deliberate errors.
 
     ``detail`` defaults to the sentence of the class; ``event_id`` is the id of the message concerned.
+    ``retry_after_s`` is when to try again, in whole seconds; ``None``: that is not known.
     """
 
     code: str = "internal_error"
@@ -49,10 +50,15 @@ class ProcessorError(Exception):
     remedy: str = "It is a fault of this service, and its log has it. Try again later; tell the operators."
     title: str = "Something went wrong here"
     sentence: str = "The request could not be completed; try again later."
+    retry_after_s: int | None = None
 
-    def __init__(self, detail: str | None = None, *, event_id: str | None = None) -> None:
+    def __init__(
+        self, detail: str | None = None, *, event_id: str | None = None, retry_after_s: int | None = None
+    ) -> None:
         self.detail = detail or self.sentence
         self.event_id = event_id
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
         super().__init__(self.detail)
 
     def extra(self) -> dict[str, object]:
@@ -60,8 +66,8 @@ class ProcessorError(Exception):
         return {} if self.event_id is None else {"event_id": self.event_id}
 
     def headers(self) -> dict[str, str]:
-        """Additional HTTP headers of the response."""
-        return {}
+        """Additional HTTP headers of the response: ``Retry-After``, if it is known."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
 
     def problem(self) -> dict[str, object]:
         """The body of the response as problem+json."""
@@ -202,31 +208,18 @@ def _single_line(mistakes: object) -> str:
     return text[:MAX_MISTAKE_CHARS]
 
 
-class _RetryLater(ProcessorError):
-    """A temporary error; ``retry_after_s`` is when to try again, in whole seconds."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    default_retry_after_s = 5
-
-    def __init__(self, detail: str | None = None, *, retry_after_s: int | None = None) -> None:
-        super().__init__(detail)
-        self.retry_after_s = self.default_retry_after_s if retry_after_s is None else retry_after_s
-
-    def headers(self) -> dict[str, str]:
-        """``Retry-After`` in seconds."""
-        return {"Retry-After": str(self.retry_after_s)}
-
-
-class StoreUnavailable(_RetryLater):
+class StoreUnavailable(ProcessorError):
     """Redis is unreachable, full or loading its data: nothing was stored."""
 
     code = "store_unavailable"
     remedy = "Try again after the seconds in `Retry-After`; nothing was kept of the request."
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "The store is not available"
     sentence = "Nothing can be kept or read now; send it again later."
+    retry_after_s: int = 5
 
 
-class TooManyAttempts(_RetryLater):
+class TooManyAttempts(ProcessorError):
     """Too many wrong credentials came from this address."""
 
     code = "too_many_attempts"
@@ -234,7 +227,7 @@ class TooManyAttempts(_RetryLater):
     status = HTTPStatus.TOO_MANY_REQUESTS
     title = "Too many attempts"
     sentence = "Too many wrong credentials came from this address; wait a minute."
-    default_retry_after_s = 60
+    retry_after_s: int = 60
 
 
 class EngineFailed(StoreUnavailable):
@@ -255,8 +248,14 @@ class CodatError(ProcessorError):
     title = "Codat could not be used"
     sentence = "Codat's answer could not be used; try again later."
 
-    def __init__(self, detail: str | None = None, *, correlation_id: str | None = None) -> None:
-        super().__init__(detail)
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        correlation_id: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
         self.correlation_id = correlation_id
 
     def extra(self) -> dict[str, object]:
@@ -281,7 +280,7 @@ class CodatRefused(CodatError):
         self.codat_status = codat_status
 
 
-class CodatRateLimited(CodatError, _RetryLater):
+class CodatRateLimited(CodatError):
     """Codat's quota is used up; ``retry_after_s`` is Codat's ``Retry-After``, in seconds."""
 
     code = "codat_rate_limited"
@@ -289,13 +288,13 @@ class CodatRateLimited(CodatError, _RetryLater):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Codat's rate limit is reached"
     sentence = "Codat takes no more requests for now; try again later."
+    retry_after_s: int = 60
 
-    def __init__(self, retry_after_s: int = 60, *, correlation_id: str | None = None) -> None:
-        super().__init__(correlation_id=correlation_id)
-        self.retry_after_s = retry_after_s
+    def __init__(self, retry_after_s: int | None = None, *, correlation_id: str | None = None) -> None:
+        super().__init__(correlation_id=correlation_id, retry_after_s=retry_after_s)
 
 
-class CodatUnavailable(CodatError, _RetryLater):
+class CodatUnavailable(CodatError):
     """Codat did not answer in time, cannot be reached, or is in maintenance."""
 
     code = "codat_unavailable"
@@ -303,13 +302,4 @@ class CodatUnavailable(CodatError, _RetryLater):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Codat is not available"
     sentence = "Codat does not answer now; try again later."
-
-    def __init__(
-        self,
-        detail: str | None = None,
-        *,
-        correlation_id: str | None = None,
-        retry_after_s: int | None = None,
-    ) -> None:
-        super().__init__(detail, correlation_id=correlation_id)
-        self.retry_after_s = self.default_retry_after_s if retry_after_s is None else retry_after_s
+    retry_after_s: int = 5

@@ -133,7 +133,7 @@ def error_page(error: ProcessorError) -> Response:
             "problem",
             int(error.status),
             error=error,
-            retry_after_s=getattr(error, "retry_after_s", None),
+            retry_after_s=error.retry_after_s,
             reference=failure_references.reference_of(error),
         )
     response.headers.update(error.headers())
