@@ -19,7 +19,6 @@ from processor.languages.catalogues import LANGUAGES
 from processor.settings import asked_for, brands, colors, people, quiet_hours, redis_address, web_addresses
 
 TRUE, FALSE = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +70,6 @@ def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
     return parts
 
 
-def _redis_url(text: str) -> str:
-    redis_address.parse(text)
-    return text
-
-
 def _queue_url(text: str) -> str:
     if redis_address.parse(text).kind is not redis_address.EngineKind.SERVER:
         raise ValueError("RQ needs a plain server")
@@ -124,13 +118,6 @@ def _flag(text: str) -> bool:
     if text.lower() not in (*TRUE, *FALSE):
         raise ValueError("neither true nor false")
     return text.lower() in TRUE
-
-
-def _log_level(text: str) -> str:
-    level = text.upper()
-    if level not in LOG_LEVELS:
-        raise ValueError("unknown level")
-    return level
 
 
 def _notification_types(text: str) -> tuple[str, ...]:
@@ -206,23 +193,19 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(web_addresses.parse_origin(value) for value in _texts(text)))
 
 
-def _web_address(text: str) -> str:
-    return str(web_addresses.parse(text))
-
-
 def _quiet_hours(text: str) -> str:
     quiet_hours.parse(text.lower())
     return text.lower()
 
 
 def choice(*words: str) -> SettingKind:
-    """One of the words."""
+    """One of the words, in any case."""
+    spellings = {word.lower(): word for word in words}
 
     def read(text: str) -> str:
-        word = text.lower()
-        if word not in words:
+        if text.lower() not in spellings:
             raise ValueError("another word")
-        return word
+        return spellings[text.lower()]
 
     return SettingKind(f"one of {', '.join(words)}", read)
 
@@ -241,7 +224,7 @@ ASKED_FOR = SettingKind(
 )
 WEB_ADDRESS = SettingKind(
     "an https:// address without a login (http:// for localhost alone)",
-    _web_address,
+    lambda text: str(web_addresses.parse(text)),
 )
 ORIGINS = SettingKind(
     "a comma-separated list of origins such as https://app.example (http:// for localhost alone), without a"
@@ -255,7 +238,7 @@ FLAG = SettingKind("true or false", _flag)
 FOLDER = SettingKind("the path of a folder", _path)
 EXISTING_FOLDER = SettingKind("the path of a folder that is there", _existing_folder)
 MAILBOX = SettingKind("an e-mail address, or a name and `<address>`", _mailbox)
-LOG_LEVEL = SettingKind(f"one of {', '.join(LOG_LEVELS)}", _log_level)
+LOG_LEVEL = choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PORT = whole_number(0, 65535)
 CELLS = whole_number(1, 256)
 COUNT = whole_number(1, 1024)
@@ -274,7 +257,7 @@ REDIS_URL = SettingKind(
     "a URL such as redis://:password@host:6379/0, rediss://… (TLS) or unix:///path?db=0 (its options, if any,"
     " those of redis-py), redis+sentinel://user:password@host:26379,host:26379/SERVICE/0 or"
     " redis+cluster://user:password@host:6379,host:6379 (rediss+…: TLS)",
-    _redis_url,
+    lambda text: redis_address.parse(text).url,
 )
 QUEUE_REDIS_URL = SettingKind("the URL of a plain server, as REDIS_URL may be", _queue_url)
 REPLICAS = whole_number(0, 5)

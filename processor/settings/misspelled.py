@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 
 MIN_SIMILARITY = 0.85
 """From 0 to 1; about one letter more, less or different."""
@@ -21,11 +21,13 @@ def misspelled(variables: Iterable[str], settings: Collection[str]) -> list[str]
     A variable that resembles a setting which is set too is ignored: it may belong to another program.
     """
     names = set(variables)
+    by_letters = {_letters(setting): setting for setting in settings}
     sentences = []
     for name in sorted(names - set(settings)):
         if len(name) > MAX_LENGTH or name.startswith(INTERNAL_PREFIX):
             continue
-        setting = _most_similar(name, settings)
+        similar = get_close_matches(_letters(name), by_letters, 1, MIN_SIMILARITY)
+        setting = by_letters[similar[0]] if similar else None
         if setting is not None and setting not in names:
             sentences.append(f"{name} is no setting of ours and is not read: is {setting} meant?")
         elif setting is None and name.upper().startswith(OUR_PREFIX):
@@ -33,18 +35,6 @@ def misspelled(variables: Iterable[str], settings: Collection[str]) -> list[str]
                 f"{name} is no setting of ours and is not read; docs/settings.md lists them all."
             )
     return sentences
-
-
-def _most_similar(name: str, settings: Collection[str]) -> str | None:
-    """The setting whose name resembles ``name`` most; ``None`` if none does."""
-    letters = _letters(name)
-    similarity, setting = max((_similarity(letters, _letters(setting)), setting) for setting in settings)
-    return setting if similarity >= MIN_SIMILARITY else None
-
-
-def _similarity(name: str, other: str) -> float:
-    matcher = SequenceMatcher(None, name, other, autojunk=False)
-    return matcher.ratio() if matcher.real_quick_ratio() >= MIN_SIMILARITY else 0.0
 
 
 def _letters(name: str) -> str:

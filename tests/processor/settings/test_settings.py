@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.errors import SettingsError
-from processor.settings import docs
+from processor.settings import docs, kinds
 from processor.settings.definitions import Settings, definitions
 from processor.settings.loading import find_misspelled, load
 
@@ -385,3 +385,11 @@ def test_a_consent_that_does_not_render_stops_the_start(
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert said in "\n".join(mistakes({**ENOUGH, "CONSENT_TEMPLATES_DIR": str(tmp_path)}))
     assert len(mistakes({**ENOUGH, "CONSENT": "perhaps"})) == 1
+
+
+def test_a_word_is_read_in_any_case_and_kept_in_its_own() -> None:
+    """DEFAULT_LANGUAGE=pt-BR would have been refused: words were compared in lower case."""
+    language = kinds.choice("en", "pt-BR")
+    assert [language.read(text) for text in ("pt-BR", "pt-br", "EN")] == ["pt-BR", "pt-BR", "en"]
+    with pytest.raises(ValueError, match="another word"):
+        language.read("pt")
