@@ -6,16 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(order=True)
-class _Entry:
-    due: float
-    number: int
-    act: Callable[[], None] = field(compare=False)
+_Entry = tuple[float, int, Callable[[], None]]
+"""When it is due, its number, which tells those of one time apart, and what is called."""
 
 
 class Agenda:
@@ -41,7 +37,7 @@ class Agenda:
         with self._changed:
             if self._stopping:
                 return
-            heapq.heappush(self._entries, _Entry(time.monotonic() + in_s, next(self._numbers), act))
+            heapq.heappush(self._entries, (time.monotonic() + in_s, next(self._numbers), act))
             if not self._threads:
                 self._begin()
             self._changed.notify_all()
@@ -80,9 +76,9 @@ class Agenda:
             thread.start()
 
     def _work(self) -> None:
-        while (entry := self._next()) is not None:
+        while (act := self._next()) is not None:
             try:
-                entry.act()
+                act()
             except Exception:
                 log.exception("An entry of the simulator's agenda failed", extra={"agenda": self._name})
             finally:
@@ -90,12 +86,12 @@ class Agenda:
                     self._running -= 1
                     self._changed.notify_all()
 
-    def _next(self) -> _Entry | None:
+    def _next(self) -> Callable[[], None] | None:
         with self._changed:
             while not self._stopping:
-                wait_s = self._entries[0].due - time.monotonic() if self._entries else None
+                wait_s = self._entries[0][0] - time.monotonic() if self._entries else None
                 if wait_s is not None and wait_s <= 0:
                     self._running += 1
-                    return heapq.heappop(self._entries)
+                    return heapq.heappop(self._entries)[-1]
                 self._changed.wait(wait_s)
             return None

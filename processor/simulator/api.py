@@ -227,9 +227,7 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
     @api.post("/companies/<company_id>/data/all")
     def read_again(company_id: str) -> ResponseReturnValue:
         with simulation.lock:
-            for connection in simulation.world.company(company_id).present:
-                if connection.status is Status.LINKED:
-                    simulation.reading.run_read(connection.id, simulation.sync_s)
+            simulation.read_again(simulation.world.company(company_id))
         return "", 204
 
     add_product_calls(api, simulation)

@@ -209,10 +209,13 @@ class SimulatedConnection:
         return [dataset for read in self.reads for dataset in read.datasets]
 
     @property
+    def _first_reads(self) -> list[Read]:
+        return [read for read in self.reads if read.initial and read.authorization == self.authorizations]
+
+    @property
     def first_read(self) -> Read | None:
         """The newest first read of the current (or last) authorisation; ``None``: not begun."""
-        mine = [read for read in self.reads if read.initial and read.authorization == self.authorizations]
-        return mine[-1] if mine else None
+        return next(reversed(self._first_reads), None)
 
     @property
     def first_sync(self) -> FirstSync | None:
@@ -220,8 +223,7 @@ class SimulatedConnection:
 
         With several (one per product of Codat) it is complete as soon as one of them is.
         """
-        mine = [read for read in self.reads if read.initial and read.authorization == self.authorizations]
-        stands = [read.stands for read in mine]
+        stands = [read.stands for read in self._first_reads]
         return FirstSync.COMPLETE if FirstSync.COMPLETE in stands else stands[-1] if stands else None
 
     @property

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from processor.simulator import pages
 from processor.simulator.entities import COMPLETE, FirstSync, SimulatedConnection, SimulatorRefusal, Status
-from processor.simulator.link import CONTENT_SECURITY_POLICY
 from processor.simulator.platforms import PICTURES, PLATFORMS, picture, platform_of
 from processor.simulator.simulation import Options, Simulation
 
@@ -33,17 +33,7 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
         static_url_path="/simulator/static",
     )
 
-    @home.after_request
-    def protect(answer: Response) -> Response:
-        answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        return answer
-
-    @home.errorhandler(SimulatorRefusal)
-    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
-        title = "Codat does not do that"
-        page = render_template("simulator/message.html", title=title, text=refused.sentence, way_home=True)
-        return page, refused.status
+    pages.protect(home, refusal="Codat does not do that", way_home=True)
 
     @home.get("/")
     def show() -> ResponseReturnValue:

@@ -11,9 +11,9 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from processor.simulator import pages
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.lender_client import LenderClient, segment
-from processor.simulator.link import CONTENT_SECURITY_POLICY
 from processor.simulator.simulation import Simulation
 
 LENDER_PATH = "/lender"
@@ -43,16 +43,7 @@ def lender_blueprint(simulation: Simulation) -> Blueprint:
         if request.method == "POST" and not is_same_site:
             raise SimulatorRefusal(403, "This form was sent by another site")
 
-    @lender.after_request
-    def protect(answer: Response) -> Response:
-        answer.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        answer.headers["Referrer-Policy"] = "no-referrer"
-        return answer
-
-    @lender.errorhandler(SimulatorRefusal)
-    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
-        page = render_template("simulator/message.html", title="That did not work", text=refused.sentence)
-        return page, refused.status
+    pages.protect(lender, refusal="That did not work")
 
     @lender.get("")
     def show() -> ResponseReturnValue:
@@ -135,7 +126,7 @@ def lender_blueprint(simulation: Simulation) -> Blueprint:
         """A page that may show the service's pages."""
         product_url = simulation.config.product_url
         answer = Response(render_template(template, product_url=product_url, **values))
-        policy = f"{CONTENT_SECURITY_POLICY}; script-src {product_url}; frame-src {product_url}"
+        policy = f"{pages.CONTENT_SECURITY_POLICY}; script-src {product_url}; frame-src {product_url}"
         answer.headers["Content-Security-Policy"] = policy
         return answer
 

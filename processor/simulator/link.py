@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import quote
 
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from processor.simulator import pages
 from processor.simulator.entities import SimulatedConnection, SimulatorRefusal, Status
 from processor.simulator.simulation import Simulation
 from processor.simulator.world import FAILURES
-
-# Chrome applies form-action to redirects as well, so it stays away: the way back leads to another site.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-
 
 NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
@@ -50,18 +45,7 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
     """The Link pages of one simulated Codat."""
     link = Blueprint("link", __name__, url_prefix="/link", template_folder="templates")
 
-    @link.after_request
-    def protect(answer: Response) -> Response:
-        answer.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        answer.headers["Cache-Control"] = "no-store"
-        answer.headers["Referrer-Policy"] = "no-referrer"
-        return answer
-
-    @link.errorhandler(SimulatorRefusal)
-    def refuse(refused: SimulatorRefusal) -> ResponseReturnValue:
-        return render_template(
-            "simulator/message.html", title="Not found", text=refused.sentence
-        ), refused.status
+    pages.protect(link, refusal="Not found")
 
     @link.get("/<connection_id>")
     def show(connection_id: str) -> ResponseReturnValue:

@@ -6,7 +6,8 @@ import socketserver
 import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 MOST_MAILS = 100
 LONGEST_LINE = 65_536
@@ -29,15 +30,8 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._mails: deque[ReceivedMail] = deque(maxlen=MOST_MAILS)
-        mails = self._mails
-
-        class Session(_Session):
-            """A session whose e-mails are kept here."""
-
-            def keep(self, content: bytes) -> None:
-                mails.appendleft(_parse(content))
-
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
+        session = partial(_Session, self._mails)
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), session)
         self._server.daemon_threads = True
 
     @property
@@ -60,6 +54,10 @@ class Mailbox:
 
 
 class _Session(socketserver.StreamRequestHandler):
+    def __init__(self, mails: deque[ReceivedMail], *connection: Any) -> None:
+        self._mails = mails
+        super().__init__(*connection)
+
     def handle(self) -> None:
         self._say("220 localhost")
         while line := self.rfile.readline(LONGEST_LINE):
@@ -68,17 +66,13 @@ class _Session(socketserver.StreamRequestHandler):
                     self._say("250 OK")
                 case b"DATA":
                     self._say("354 go on")
-                    self.keep(self._content())
+                    self._mails.appendleft(_parse(self._content()))
                     self._say("250 taken")
                 case b"QUIT":
                     self._say("221 goodbye")
                     return
                 case _:
                     self._say("502 not known here")
-
-    def keep(self, content: bytes) -> None:
-        """Keep an e-mail."""
-        raise NotImplementedError
 
     def _content(self) -> bytes:
         lines = []

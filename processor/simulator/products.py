@@ -3,7 +3,7 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from processor.simulator.entities import FirstSync, SimulatedCompany, SimulatorRefusal, Status
+from processor.simulator.entities import FirstSync, SimulatorRefusal
 from processor.simulator.simulation import Simulation
 
 
@@ -14,18 +14,13 @@ def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
         if product not in simulation.config.products:
             raise SimulatorRefusal(404, f"The product '{product}' does not exist", "ClientsApi")
 
-    def read(company: SimulatedCompany) -> None:
-        for connection in company.present:
-            if connection.status is Status.LINKED:
-                simulation.reading.run_read(connection.id, simulation.sync_s)
-
     @api.put("/companies/<company_id>/products/<product>")
     def add_product(company_id: str, product: str) -> ResponseReturnValue:
         check_product(product)
         with simulation.lock:
             company = simulation.world.company(company_id)
             if simulation.world.change_products(company, product, is_added=True):
-                read(company)
+                simulation.read_again(company)
         return "", 204
 
     @api.delete("/companies/<company_id>/products/<product>")
@@ -44,5 +39,5 @@ def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
             company = simulation.world.company(company_id)
             if any(connection.first_sync is FirstSync.RUNNING for connection in company.present):
                 raise SimulatorRefusal(400, "A sync is already in progress for this product")
-            read(company)
+            simulation.read_again(company)
         return "", 202

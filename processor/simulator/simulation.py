@@ -10,7 +10,13 @@ from processor.simulator.chaos import Deliver
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.consumers import Consumers
 from processor.simulator.delivery import Delivery
-from processor.simulator.entities import Happened, SimulatedConnection, SimulatorRefusal
+from processor.simulator.entities import (
+    Happened,
+    SimulatedCompany,
+    SimulatedConnection,
+    SimulatorRefusal,
+    Status,
+)
 from processor.simulator.faults import Faults
 from processor.simulator.lender_client import LenderClient
 from processor.simulator.messages import Composer
@@ -76,6 +82,12 @@ class Simulation:
             raise SimulatorRefusal(404, f"There is no change {name}: use one of {', '.join(self._changes)}")
         with self.delivery.steered(steer_of(options)):
             make(connection_id, options)
+
+    def read_again(self, company: SimulatedCompany) -> None:
+        """Have each linked connection of a company read; the caller holds the lock."""
+        for connection in company.present:
+            if connection.status is Status.LINKED:
+                self.reading.run_read(connection.id, self.sync_s)
 
     def plain_link_url(self, connection: SimulatedConnection) -> str:
         """The address of a connection's Link page without a password, which opens nothing."""
