@@ -1,13 +1,11 @@
 """Accepting messages: CPU, rate and latency of one web process, beside two other servers."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
 
 from benchmarks import load, servers
-from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated
+from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated, store
 from processor.runtime.embedded_engine import Engine
 from processor.store import keys
 from tests.support import cells
@@ -27,12 +25,8 @@ def signed_requests(count: int, *, prefix: str = "bench") -> list[bytes]:
 
 def measure(count: int, runs: int) -> list[Figure]:
     """``count`` messages to each server, in turn, so many times; then ours at a third of its top rate."""
-    with (
-        tempfile.TemporaryDirectory(prefix="codat-") as folder,
-        Engine(Path(folder)) as engine,
-        Redis.from_url(engine.url) as client,
-    ):
-        values = repeated(runs, lambda: _one_run(client, engine.url, Path(folder), count))
+    with store() as (client, engine):
+        values = repeated(runs, lambda: _one_run(client, engine, count))
     cpu = {kind: Figure(f"accept: CPU of web, {kind}", "µs", values[f"{kind} cpu"]) for kind in servers.KINDS}
     rate = {kind: Figure(f"accept: rate, {kind}", "/s", values[f"{kind} rate"]) for kind in servers.KINDS}
     ours, empty, rq = (servers.OURS, servers.EMPTY, servers.RQ)
@@ -58,19 +52,19 @@ def measure(count: int, runs: int) -> list[Figure]:
     ]
 
 
-def _one_run(client: "Redis[Any]", url: str, folder: Path, count: int) -> dict[str, float]:
+def _one_run(client: "Redis[Any]", engine: Engine, count: int) -> dict[str, float]:
     row: dict[str, float] = {}
     for kind in servers.KINDS:
         client.flushall()
-        with servers.running(kind, url, folder) as (port, pid):
+        with servers.running(kind, engine.url, engine.folder) as (port, pid):
             load.send(port, signed_requests(200, prefix="warm"))
             requests = signed_requests(count)
-            cpu, engine = CpuMeter([pid]), EngineMeter(client)
+            cpu, meter = CpuMeter([pid]), EngineMeter(client)
             result = load.send(port, requests)
             row[f"{kind} cpu"] = cpu.used_s() / count * 1e6
             row[f"{kind} rate"] = result.rate
             assert set(result.statuses) == {202}, result.statuses
-            used = engine.used()
+            used = meter.used()
             row[f"{kind} engine"] = used["cpu_s"] / count * 1e6
             if kind == servers.OURS:
                 row["commands"], row["reads"] = used["commands"] / count, used["reads"] / count

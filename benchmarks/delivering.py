@@ -1,38 +1,29 @@
 """Delivering notifications: CPU per webhook, rate, connections, and slow or dead neighbours."""
 
 import contextlib
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
 
-from benchmarks.draining import fill
-from benchmarks.measure import EngineMeter, Figure, repeated
+from benchmarks.draining import drain_all, fill
+from benchmarks.measure import EngineMeter, Figure, repeated, store
 from benchmarks.receivers import ReceiverProcess, receiver
-from handlers.registry import Policy
 from processor.container import for_worker
 from processor.delivery.subscribers import Subscribers
-from processor.runtime.embedded_engine import Engine
 from processor.settings.loading import load
 from processor.store import each_cell, keys
 from tests.support.ports import own_port
 from tests.support.service import until
 from tests.support.serving import ENVIRON
 from workers.delivery.wiring import dispatcher_of
-from workers.inbox.drain import Drain
 
 SLOW_S = 15.0
 
 
 def measure(count: int, runs: int, *, fanouts: tuple[int, ...] = (1, 10, 100)) -> list[Figure]:
     """About ``count`` webhooks to 1, 10 and 100 subscribers; then to one beside a slow and a dead one."""
-    with (
-        tempfile.TemporaryDirectory(prefix="codat-") as folder,
-        Engine(Path(folder)) as engine,
-        Redis.from_url(engine.url) as client,
-    ):
+    with store() as (client, engine):
         figures = []
         for fanout in fanouts:
             values = repeated(runs, lambda fanout=fanout: _one_run(client, engine.url, count, fanout))  # type: ignore[misc]
@@ -66,10 +57,7 @@ def _one_run(
         if hindered:
             subscribers.add(url=stack.enter_context(receiver(SLOW_S)).url)
             subscribers.add(url=f"http://127.0.0.1:{own_port()}/dead")
-        drain = Drain(client, policy=Policy(), linger_s=0.0)
-        for cell in keys.cells():
-            while client.xlen(keys.inbox(cell)):
-                drain.run(cell, run_s=3600)
+        drain_all(client)
         notifications = sum(each_cell.replies(client, lambda pipe, cell: pipe.zcard(keys.outbox(cell))))
         dispatcher = dispatcher_of(container)
         engine, cpu, began = EngineMeter(client), time.process_time(), time.perf_counter()

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from importlib import import_module
 from pathlib import Path
@@ -13,9 +12,8 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 
 from benchmarks.jobs import DONE, do_nothing
-from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated
+from benchmarks.measure import CpuMeter, EngineMeter, Figure, ratio, repeated, store
 from handlers.registry import Policy
-from processor.runtime.embedded_engine import Engine
 from processor.store import keys
 from tests.support.counting import RoundTrips
 from tests.support.service import ROOT, messages_of, until
@@ -27,11 +25,7 @@ LIBRARIES = ("rq", "celery", "dramatiq", "huey", "arq", "taskiq")
 
 def measure(count: int, runs: int) -> list[Figure]:
     """Drain ``count`` messages; an eighth of it for a job each."""
-    with (
-        tempfile.TemporaryDirectory(prefix="codat-") as folder,
-        Engine(Path(folder)) as engine,
-        Redis.from_url(engine.url) as client,
-    ):
+    with store() as (client, engine):
         values = repeated(runs, lambda: _one_run(client, engine.url, count))
     ours = Figure("drain: CPU", "µs", values["cpu"], "≤ 150")
     noop = Figure("drain: CPU of an RQ no-op job", "µs", values["noop"])
@@ -54,6 +48,14 @@ def fill(client: "Redis[Any]", count: int) -> None:
     """Put ``count`` messages of a quarter as many connections into an empty store."""
     client.flushall()
     Workbench(client).fill(messages_of(count, companies=count // 4, connections=count // 4).values())
+
+
+def drain_all(client: "Redis[Any]") -> None:
+    """Handle all that waits in the inboxes, cell by cell."""
+    drain = Drain(client, policy=Policy(), linger_s=0.0)
+    for cell in keys.cells():
+        while client.xlen(keys.inbox(cell)):
+            drain.run(cell, run_s=3600)
 
 
 def _one_run(client: "Redis[Any]", url: str, count: int) -> dict[str, float]:

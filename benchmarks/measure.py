@@ -1,12 +1,17 @@
 """Figures and the meters behind them: CPU time of processes, and what the engine counted."""
 
+import contextlib
 import statistics
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 from redis import Redis
+
+from processor.runtime.embedded_engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,17 @@ def repeated(runs: int, measure: Callable[[], dict[str, float]]) -> dict[str, tu
     """The values of each key of ``measure`` over so many runs."""
     rows = [measure() for _ in range(runs)]
     return {name: tuple(row[name] for row in rows) for name in rows[0]}
+
+
+@contextlib.contextmanager
+def store() -> Iterator[tuple["Redis[Any]", Engine]]:
+    """An empty store in an engine of its own, and a client of it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="codat-") as folder,
+        Engine(Path(folder)) as engine,
+        Redis.from_url(engine.url) as client,
+    ):
+        yield client, engine
 
 
 class CpuMeter:

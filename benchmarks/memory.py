@@ -1,23 +1,19 @@
 """Memory of the engine, and the time of reads, as the store grows."""
 
 import base64
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
 
-from benchmarks.measure import Figure
-from handlers.registry import Policy
+from benchmarks.draining import drain_all
+from benchmarks.measure import Figure, store
 from processor.clock import utc_now
-from processor.runtime.embedded_engine import Engine
 from processor.store import keys, retention
 from tests.support import messages
 from tests.support.service import until
 from tests.support.serving import give_back, serving
 from tests.support.workbench import Workbench
-from workers.inbox.drain import Drain
 
 API_KEY = "a-key-of-the-benchmark"
 _STEP = 1_000
@@ -29,18 +25,13 @@ _TARGETS = {"/v1/connections": "< 100"}
 
 def measure(connections: int) -> list[Figure]:
     """One message for each of so many connections, kept and handled; then lists of them."""
-    with (
-        tempfile.TemporaryDirectory(prefix="codat-") as folder,
-        Engine(Path(folder)) as engine,
-        Redis.from_url(engine.url) as client,
-    ):
+    with store() as (client, engine):
         body = messages.connected("company-0000000", "connection-0000000")
         bench = Workbench(client)
         bench.fill(messages.connected(f"company-first-{n}", f"connection-first-{n}") for n in range(_FIRST))
         bench.drain_all()
         empty = _used(client)
         message_bytes = connection_bytes = 0
-        drain = Drain(client, policy=Policy(), linger_s=0.0)
         took = 0.0
         for start in range(0, connections, _STEP):
             before = _used(client)
@@ -48,9 +39,7 @@ def measure(connections: int) -> list[Figure]:
             bench.fill(messages.connected(f"company-{n:07}", f"connection-{n:07}") for n in numbers)
             message_bytes += _used(client) - before
             began = time.process_time()
-            for cell in keys.cells():
-                while client.xlen(keys.inbox(cell)):
-                    drain.run(cell, run_s=3600)
+            drain_all(client)
             took = time.process_time() - began
             connection_bytes = _used(client) - empty
         reads_ms = _reads_ms(engine.url)

@@ -7,14 +7,11 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.draining import fill
+from benchmarks.draining import drain_all, fill
 from benchmarks.measure import EngineMeter, Figure, ratio, repeated
-from handlers.registry import Policy
-from processor.store import keys
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
 from tests.support.engines import cluster_engines, engine
-from workers.inbox.drain import Drain
 
 PRIMARIES = 3
 KEPT = ("--appendonly", "yes")
@@ -48,10 +45,7 @@ def _one_run(client: "Redis[Any]", name: str, count: int) -> dict[str, float]:
     nodes = client.primaries() if isinstance(client, ClusterClient) else [client]
     meters = [EngineMeter(node) for node in nodes]
     fill(client, count)
-    drain = Drain(client, policy=Policy(), linger_s=0.0)
-    for cell in keys.cells():
-        while client.xlen(keys.inbox(cell)):
-            drain.run(cell, run_s=3600)
+    drain_all(client)
     used = [meter.used() for meter in meters]
     return {
         f"{name} cpu": max(row["cpu_s"] for row in used) / count * 1e6,
