@@ -14,7 +14,7 @@ from processor.runtime.preflight.codat import check_codat
 from processor.runtime.preflight.conditions import check_conditions
 from processor.runtime.preflight.redis import check_queue, check_redis
 from processor.runtime.preflight.results import REDIS, SETTINGS, CheckResult, CheckStatus
-from processor.runtime.preflight.settings import check_mail, check_mistakes, check_settings
+from processor.runtime.preflight.settings import check_mail, check_settings
 from processor.settings.definitions import Settings
 from processor.settings.loading import DOTENV, find_misspelled
 
@@ -33,12 +33,11 @@ def _run_checks() -> Iterator[CheckResult]:
     try:
         settings = load_settings()
     except SettingsError as error:
-        yield from check_mistakes(error)
+        yield from map(SETTINGS.error, error.mistakes)
         return
     logs.configure("ERROR", settings.secrets())
     yield from check_settings(settings)
-    for sentence in find_misspelled(os.environ, DOTENV):
-        yield SETTINGS.warning(sentence)
+    yield from map(SETTINGS.warning, find_misspelled(os.environ, DOTENV))
     yield from _check_store(settings)
     yield from check_queue(settings)
     yield from check_codat(settings)

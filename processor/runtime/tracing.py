@@ -11,7 +11,7 @@ https://www.w3.org/TR/trace-context/
 import contextlib
 import hashlib
 import os
-import threading
+import secrets
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -21,13 +21,13 @@ sdk: Any = None
 export: Any = None
 exporters: Any = None
 resources: Any = None
-id_generators: Any = None
+instrumentation: Any = None
 with contextlib.suppress(ImportError):  # an extra
     trace = import_module("opentelemetry.trace")
     sdk = import_module("opentelemetry.sdk.trace")
     export = import_module("opentelemetry.sdk.trace.export")
     resources = import_module("opentelemetry.sdk.resources")
-    id_generators = import_module("opentelemetry.sdk.trace.id_generator")
+    instrumentation = import_module("opentelemetry.sdk.util.instrumentation")
     exporters = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -35,36 +35,33 @@ SERVICE_NAME = "codat-processor"
 ROOT = "receive"
 """The first span of a trace; all others are its children."""
 
-_tracer: Any = None
 _provider: Any = None
-_ids: Any = None
-_lock = threading.Lock()
+_processor: Any = None
 
 
 def configure(role: str) -> bool:
     """Export spans of this process if the extra is installed and the environment names an exporter."""
-    global _tracer, _ids, _provider
+    global _provider, _processor
     if sdk is None or not any(os.environ.get(name) for name in ENDPOINTS):
         return False
     attributes = {"service.name": os.environ.get("OTEL_SERVICE_NAME", SERVICE_NAME), "process.role": role}
-    _ids = _make_ids()
-    _provider = sdk.TracerProvider(resource=resources.Resource.create(attributes), id_generator=_ids)
-    _provider.add_span_processor(export.BatchSpanProcessor(exporters.OTLPSpanExporter()))
-    _tracer = _provider.get_tracer(SERVICE_NAME)
+    _provider = sdk.TracerProvider(resource=resources.Resource.create(attributes))
+    _processor = export.BatchSpanProcessor(exporters.OTLPSpanExporter())
+    _provider.add_span_processor(_processor)
     return True
 
 
 def stop() -> None:
     """Export what waits, and record nothing more; at the end of a process it happens by itself."""
-    global _tracer, _provider
+    global _provider
     if _provider is not None:
         _provider.shutdown()
-    _tracer = _provider = None
+    _provider = None
 
 
 def is_on() -> bool:
     """Whether spans are exported."""
-    return _tracer is not None
+    return _provider is not None
 
 
 def record(
@@ -77,26 +74,35 @@ def record(
     is_error: bool = False,
     **attributes: str | int | None,
 ) -> None:
-    """Record a span of the trace of a message. ``span_id`` is one of :func:`span_id_of`."""
-    if _tracer is None or not event_id:
+    """Record a span of the trace of a message. ``span_id`` is one of :func:`span_id_of`, else random.
+
+    A tracer would choose the ids of a span itself, so the span is made here, with the sampler's decision.
+    """
+    if _provider is None or not event_id or not _is_sampled(trace_id_of(event_id)):
         return
-    trace_id, root_id = trace_id_of(event_id), span_id_of(event_id)
-    fixed_span_id = root_id if name == ROOT else span_id
-    context = None
-    if name != ROOT:
-        flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if _is_sampled(trace_id) else 0)
-        parent = trace.SpanContext(int(trace_id, 16), int(root_id, 16), is_remote=True, trace_flags=flags)
-        context = trace.set_span_in_context(trace.NonRecordingSpan(parent))
-    fields = {name: value for name, value in attributes.items() if value is not None}
-    with _lock:
-        _ids.fixed = (int(trace_id, 16), int(fixed_span_id, 16) if fixed_span_id else None)
-        span = _tracer.start_span(
-            name, context=context, start_time=_nanoseconds(began), attributes={"event_id": event_id, **fields}
-        )
-        _ids.fixed = None
-    if is_error:
-        span.set_status(trace.StatusCode.ERROR)
-    span.end(_nanoseconds(ended))
+    root_id = span_id_of(event_id)
+    span_id = root_id if name == ROOT else span_id or secrets.token_hex(8)
+    span = sdk.ReadableSpan(
+        name,
+        _context(event_id, span_id, is_remote=False),
+        None if name == ROOT else _context(event_id, root_id, is_remote=True),
+        _provider.resource,
+        {
+            "event_id": event_id,
+            **{name: value for name, value in attributes.items() if value is not None},
+        },
+        status=trace.Status(trace.StatusCode.ERROR if is_error else trace.StatusCode.UNSET),
+        start_time=_nanoseconds(began),
+        end_time=_nanoseconds(ended),
+        instrumentation_scope=instrumentation.InstrumentationScope(SERVICE_NAME),
+    )
+    _processor.on_end(span)
+
+
+def _context(event_id: str, span_id: str, *, is_remote: bool) -> Any:
+    """What identifies a span that is exported."""
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    return trace.SpanContext(int(trace_id_of(event_id), 16), int(span_id, 16), is_remote, flags)
 
 
 def _is_sampled(trace_id: str) -> bool:
@@ -134,21 +140,3 @@ def _digest(*parts: str) -> str:
 
 def _nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1_000_000) * 1_000
-
-
-def _make_ids() -> Any:
-    """A generator of random ids, except where ``fixed`` says the trace and, perhaps, the span."""
-
-    class Ids(id_generators.RandomIdGenerator):  # type: ignore[misc]
-        fixed: tuple[int, int | None] | None = None
-
-        def generate_trace_id(self) -> int:
-            """The fixed id, or a random one."""
-            return self.fixed[0] if self.fixed else int(super().generate_trace_id())
-
-        def generate_span_id(self) -> int:
-            """The fixed id, or a random one."""
-            fixed_id = self.fixed[1] if self.fixed else None
-            return fixed_id if fixed_id is not None else int(super().generate_span_id())
-
-    return Ids()

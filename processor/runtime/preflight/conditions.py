@@ -20,15 +20,9 @@ CHECKED_DIRECTLY = ("redis_", "clock_", "codat_unreachable", "codat_key_", "coda
 
 def check_conditions(settings: Settings, url: str) -> Iterator[CheckResult]:
     """A warning for each condition; none of them stops a new release."""
-    client = connect(url, timeout_s=TIMEOUT_S, verify_tls=settings.redis_tls_verify)
-    try:
-        for condition in evaluation.current(client, settings, now=utc_now()):
-            if (
-                condition.severity is Severity.INFO
-                or condition.code in BEFORE_START
-                or condition.code.startswith(CHECKED_DIRECTLY)
-            ):
-                continue
+    with connect(url, timeout_s=TIMEOUT_S, verify_tls=settings.redis_tls_verify) as client:
+        conditions = evaluation.current(client, settings, now=utc_now())
+    for condition in conditions:
+        is_info = condition.severity is Severity.INFO or condition.code in BEFORE_START
+        if not is_info and not condition.code.startswith(CHECKED_DIRECTLY):
             yield SERVICE.warning(f"{condition.sentence} {condition.advice}")
-    finally:
-        client.close()

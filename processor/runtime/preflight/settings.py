@@ -4,17 +4,10 @@ import base64
 from collections.abc import Iterator
 
 from processor.delivery.mail_server import probe
-from processor.errors import SettingsError
 from processor.runtime.preflight.results import MAIL, SETTINGS, CheckResult
 from processor.settings.definitions import Settings
 
 MIN_SECRET_BYTES = 16
-
-
-def check_mistakes(error: SettingsError) -> Iterator[CheckResult]:
-    """An error for each mistake."""
-    for mistake in error.mistakes:
-        yield SETTINGS.error(mistake)
 
 
 def check_settings(settings: Settings) -> Iterator[CheckResult]:
