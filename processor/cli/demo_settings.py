@@ -6,11 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from processor.runtime.file_locks import try_lock
 from processor.settings.definitions import DATA_DIR, Settings, definitions
-from processor.settings.loading import DOTENV, load
+from processor.settings.loading import DOTENV, load, read_variables
 
 FILE_NAME = "demo.json"
 
@@ -46,15 +44,8 @@ def load_settings(*, inbound: bool = True) -> Settings:
 def command_environ() -> dict[str, str]:
     """The environment of this process, with the settings of a running demonstration as defaults."""
     environ = {name: value for name, value in os.environ.items() if value.strip()}
-    folder = environ.get("DATA_DIR") or _read_dotenv("DATA_DIR") or str(DATA_DIR)
+    folder = environ.get("DATA_DIR") or read_variables({}, DOTENV).get("DATA_DIR") or DATA_DIR
     return {**_read_shared(Path(folder) / FILE_NAME), **environ}
-
-
-def _read_dotenv(name: str) -> str | None:
-    try:
-        return (dotenv_values(DOTENV).get(name) or "").strip() or None
-    except (OSError, UnicodeDecodeError):  # reported where the settings are read
-        return None
 
 
 def _read_shared(path: Path) -> dict[str, str]:

@@ -34,19 +34,15 @@ def wants_json() -> bool:
 
 def paged(command: Command) -> Command:
     """Add the options of a list: ``--limit``, ``--cursor`` and ``--json``."""
-    for option in (
-        as_json_option,
-        click.option("--cursor", metavar="CURSOR", help="Where the page before ended."),
-        click.option(
-            "--limit",
-            type=click.IntRange(1, MAX_LIMIT),
-            default=DEFAULT_LIMIT,
-            show_default=True,
-            help="Most to show.",
-        ),
-    ):
-        command = option(command)
-    return command
+    cursor = click.option("--cursor", metavar="CURSOR", help="Where the page before ended.")
+    limit = click.option(
+        "--limit",
+        type=click.IntRange(1, MAX_LIMIT),
+        default=DEFAULT_LIMIT,
+        show_default=True,
+        help="Most to show.",
+    )
+    return limit(cursor(as_json_option(command)))
 
 
 def company_option(help: str) -> Callable[[Command], Command]:

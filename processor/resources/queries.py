@@ -1,5 +1,7 @@
 """Queries whose results the API, the pages and the command line return.
 
+A page of a filtered list may have fewer than ``limit`` items although ``next_cursor`` leads on.
+
 Each raises :class:`NotFound` for an unknown id, :class:`Invalid` for an invalid cursor, and
 ``redis.RedisError`` if Redis does not answer.
 """
@@ -48,10 +50,7 @@ def connections(
     cursor: str | None = None,
     **filters: Unpack[Filters],
 ) -> dict[str, Any]:
-    """Connections that match every given filter, newest first.
-
-    A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
-    """
+    """Connections that match every given filter, newest first."""
 
     def matches(row: StoredConnection | UnreadableConnection) -> bool:
         if platform is None:
@@ -137,10 +136,7 @@ def events(
     cursor: str | None = None,
     **filters: Unpack[Filters],
 ) -> dict[str, Any]:
-    """Messages that match every given filter, without their bodies, newest first.
-
-    A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
-    """
+    """Messages that match every given filter, without their bodies, newest first."""
     since, until = filters.get("since"), filters.get("until")
 
     def matches(row: dict[str, Any]) -> bool:
@@ -176,10 +172,7 @@ def notifications(
     cursor: str | None = None,
     **filters: Unpack[Filters],
 ) -> dict[str, Any]:
-    """Notifications that match every given filter, newest first.
-
-    A page may have fewer than ``limit`` items although ``next_cursor`` leads on.
-    """
+    """Notifications that match every given filter, newest first."""
 
     def matches(row: dict[str, Any]) -> bool:
         has_status = status is None or delivery_serializers.is_listed(row["deliveries"], status)

@@ -27,7 +27,7 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
     then the secrets that authenticate Codat's messages may be missing.
     """
     mistakes = _dotenv_errors(dotenv_path)
-    variables = _variables(environ, None if mistakes else dotenv_path)
+    variables = read_variables(environ, dotenv_path)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Settings):
         name, kind = field.name.upper(), field.metadata["kind"]
@@ -56,8 +56,7 @@ def load(environ: Mapping[str, str], dotenv_path: Path | None = None, *, inbound
 
 def find_misspelled(environ: Mapping[str, str], dotenv_path: Path | None = None) -> list[str]:
     """A sentence for each variable that looks like a misspelled setting; see :func:`misspelled`."""
-    readable = None if _dotenv_errors(dotenv_path) else dotenv_path
-    return _misspelled(_variables(environ, readable))
+    return _misspelled(read_variables(environ, dotenv_path))
 
 
 def load_from_environment(*, inbound: bool = True) -> Settings:
@@ -68,9 +67,9 @@ def load_from_environment(*, inbound: bool = True) -> Settings:
     return load(os.environ, DOTENV, inbound=inbound)
 
 
-def _variables(environ: Mapping[str, str], dotenv_path: Path | None) -> dict[str, str]:
-    """Every variable that is not blank, settings or not."""
-    from_file = dotenv_values(dotenv_path) if dotenv_path else {}
+def read_variables(environ: Mapping[str, str], dotenv_path: Path | None) -> dict[str, str]:
+    """Every variable that is not blank, settings or not; a file with mistakes counts as empty."""
+    from_file = {} if dotenv_path is None or _dotenv_errors(dotenv_path) else dotenv_values(dotenv_path)
     texts = {name: (text or "").strip() for name, text in {**from_file, **environ}.items()}
     return {name: text for name, text in texts.items() if text}
 

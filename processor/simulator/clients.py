@@ -81,7 +81,7 @@ class SimulatorClient(_Client):
 
     def release(self, *, shuffle: bool | None = None) -> int:
         """Send what was held back; how many messages that were."""
-        return int(str(self._call("POST", "/simulator/release", {"shuffle": shuffle})["released"]))
+        return int(self._call("POST", "/simulator/release", {"shuffle": shuffle})["released"])
 
     def settings(self) -> JsonObject:
         """The generations that are sent, and whether and how long connections are read by themselves."""
@@ -93,7 +93,7 @@ class SimulatorClient(_Client):
 
     def pending(self) -> int:
         """How many messages are still to be sent, later attempts included."""
-        return int(str(self.deliveries()["pending"]))
+        return int(self.deliveries()["pending"])
 
     def deliveries(self) -> JsonObject:
         """The log of the last attempts, newest first, with the numbers of pending and held messages."""
@@ -117,14 +117,13 @@ class ProductClient(_Client):
     def notifications(self, connection_id: str) -> list[JsonObject]:
         """All notifications of a connection, from all pages."""
         collected: list[JsonObject] = []
-        cursor: object = None
+        cursor = None
         while True:
             query = {"connection_id": connection_id, "cursor": cursor, "limit": _PAGE}
             page = self._call("GET", "/v1/notifications", **query)
-            items = page.get("items")
-            collected += items if isinstance(items, list) else []
-            cursor = page.get("next_cursor")
-            if not cursor:
+            collected += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
                 return collected
 
     def connection(self, connection_id: str) -> JsonObject | None:
@@ -138,4 +137,4 @@ class ProductClient(_Client):
 
     def has_pending_events(self) -> bool:
         """Whether the product has messages that it has not dealt with yet."""
-        return bool(self._call("GET", "/v1/events", status="pending", limit=1).get("items"))
+        return bool(self._call("GET", "/v1/events", status="pending", limit=1)["items"])

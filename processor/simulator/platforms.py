@@ -7,8 +7,9 @@ Keys: https://docs.codat.io/integrations (those we could not look up are made up
 import uuid
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
-JsonObject = dict[str, object]
+JsonObject = dict[str, Any]
 
 _NAMESPACE = uuid.UUID("6d5f7a3e-0f0b-4a55-8d6c-2f0f5a1c7b42")
 

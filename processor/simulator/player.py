@@ -4,8 +4,9 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import httpx
 
@@ -121,8 +122,7 @@ class _Performance:
             return ""
 
     def _has_told_what_was_awaited(self) -> bool:
-        told = Counter(_texts(self.product.notifications(self.connection_id), "type"))
-        return self.awaited <= told
+        return self.awaited <= _types(self.product.notifications(self.connection_id))
 
     def _is_quiet(self) -> bool:
         return self.simulator.pending() == 0 and not self.product.has_pending_events()
@@ -137,24 +137,18 @@ class _Performance:
             time.sleep(POLL_S)
 
     def _told_too_much(self, notifications: list[JsonObject]) -> list[str]:
-        types = Counter(_texts(notifications, "type"))
-        differences = [
-            f"told too much: {notification_type}"
-            for notification_type in (types - Counter(self.story.expected)).elements()
-        ]
-        milestones = Counter(
-            (notification_type.get("type"), _data(notification_type).get("authorization"))
-            for notification_type in notifications
-        )
+        surplus = _types(notifications) - Counter(self.story.expected)
+        differences = [f"told too much: {type_}" for type_ in surplus.elements()]
+        milestones = Counter((row["type"], row["data"]["authorization"]) for row in notifications)
         differences += [f"told twice: {type_}" for (type_, _), times in milestones.items() if times > 1]
-        ids = Counter(_texts(notifications, "id"))
+        ids = Counter(row["id"] for row in notifications)
         return differences + [f"listed twice: {id_}" for id_, times in ids.items() if times > 1]
 
     def _differences(self) -> list[str]:
         notifications = self.product.notifications(self.connection_id)
         differences = self._told_too_much(notifications)
-        missing = Counter(self.story.expected) - Counter(_texts(notifications, "type"))
-        differences += [f"not told: {notification_type}" for notification_type in missing.elements()]
+        missing = Counter(self.story.expected) - _types(notifications)
+        differences += [f"not told: {type_}" for type_ in missing.elements()]
         connection = self.product.connection(self.connection_id) or {}
         wanted = {"state": self.story.state, "authorization": self.story.authorization}
         for name, value in wanted.items():
@@ -163,25 +157,13 @@ class _Performance:
         return differences + self._wrong_data_types(notifications)
 
     def _wrong_data_types(self, notifications: list[JsonObject]) -> list[str]:
-        completed = [
-            _data(notification)
-            for notification in notifications
-            if notification.get("type") == SYNC_COMPLETED
-        ]
+        completed = [row["data"] for row in notifications if row["type"] == SYNC_COMPLETED]
         if not completed:
             return []
-        newest = max(completed, key=lambda notice: int(str(notice.get("authorization", 0))))
-        data_types = newest.get("data_types")
-        failed = data_types.get("failed") if isinstance(data_types, dict) else None
-        told = set(failed) if isinstance(failed, dict) else set()
-        wanted = set(self.story.failed)
+        newest = max(completed, key=itemgetter("authorization"))
+        told, wanted = set(newest["data_types"]["failed"]), self.story.failed
         return [] if told == wanted else [f"failed data types are {sorted(told)}, not {sorted(wanted)}"]
 
 
-def _texts(notifications: list[JsonObject], name: str) -> list[str]:
-    return [str(notification.get(name)) for notification in notifications]
-
-
-def _data(notification: JsonObject) -> Mapping[str, object]:
-    data = notification.get("data")
-    return data if isinstance(data, dict) else {}
+def _types(notifications: list[JsonObject]) -> Counter[str]:
+    return Counter(row["type"] for row in notifications)
