@@ -51,6 +51,7 @@ def test_legacy_alerts_honour_retry_after_unscaled_and_the_current_service_does_
         ("Sun, 22 Nov 2026 14:00:00 GMT", 0.0),
         ("soon", None),
         ("²", None),
+        ("Sun, 22 Nov 2026 99999999999999999999:00:30 GMT", None),
         ("", None),
     ],
 )
