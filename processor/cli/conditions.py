@@ -1,5 +1,6 @@
 """``conditions``: operators list what is wrong now, and mute its alerts for a time."""
 
+import math
 from datetime import timedelta
 
 import click
@@ -53,6 +54,8 @@ def list_conditions() -> None:
 @as_json_option
 def mute_condition(condition: str, hours: float) -> None:
     """Mute a code, or one condition (code and subject), also before it begins; its end is still told."""
+    if math.isnan(hours):  # click's range takes it
+        raise click.UsageError("--hours must be a number.")
     with open_store() as container:
         now = container.clock()
         until = now + timedelta(hours=hours)

@@ -97,7 +97,7 @@ def discard_events(event_ids: tuple[str, ...], *, status: str | None) -> None:
 @click.option(
     "--older-than",
     "older_than",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 3650),
     required=True,
     metavar="DAYS",
     help="Those that arrived before.",

@@ -180,9 +180,12 @@ def test_dead_letters_are_replayed_by_id_and_nothing_else_is(run: Run) -> None:
         "events list --limit 0",
         "events list --limit 201",
         "connections list --state nonsense",
+        "events forget --older-than 999999999",
+        "conditions mute codat_silent --hours nan",
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused(run: Run, words: str) -> None:
+    """So many days were before the first year, and an hour that is no number was in the range: tracebacks."""
     result = run(*words.split())
     assert result.exit_code == 2
     assert "Usage: codat-processor" in result.stderr
