@@ -2,9 +2,12 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, Literal
+
+import msgspec
 
 from handlers.events import (
     Aspect,
@@ -39,100 +42,108 @@ from processor.codat.observation_types import (
 
 VERSION = 1
 
-_TEXTS = ("platform_key", "platform_name", "source_type", "integration_id", "account_name")
+_DETAILS = ("id", "platform_key", "platform_name", "source_type", "integration_id", "account_name", "status")
+
+_parts_of_trigger = attrgetter("reason", "quiet", "repairs")
+_parts_of_problem = attrgetter("status_code", "status_text", "message")
+_parts_of_dataset = attrgetter(*Dataset.__match_args__)
 
 
-def new_id() -> str:
-    """Create an event id for an observation."""
-    return f"codat-api-{secrets.token_hex(16)}"
+def envelope(
+    event_type: str,
+    *,
+    received_at: datetime,
+    company: Company | None,
+    at: datetime | None = None,
+    timed: bool = True,
+    trigger: Trigger | None = None,
+) -> dict[str, Any]:
+    """The fields that all observations have, with a new id, as keyword arguments of their classes.
+
+    ``at`` is Codat's time; ``None``: there is none, and that of the arrival counts. ``timed`` is false if
+    ``at`` is by this machine's clock.
+    """
+    source = _source(event_type)
+    return {
+        "event_id": f"{source}-{secrets.token_hex(16)}",
+        "event_type": event_type,
+        "source": source,
+        "received_at": received_at,
+        "at": at or received_at,
+        "timed": timed and at is not None,
+        "company": company,
+        "trigger": trigger,
+    }
 
 
 def connection_seen(
-    response: ConnectionResponse, *, event_id: str, received_at: datetime, company: Company | None
+    response: ConnectionResponse,
+    *,
+    received_at: datetime,
+    company: Company | None,
+    trigger: Trigger | None = None,
 ) -> ConnectionSeen:
     """The event that Codat showed a connection."""
-    return ConnectionSeen(
-        event_id=event_id,
-        event_type=CONNECTION_SEEN,
-        source=Source.CODAT_API,
+    fields = envelope(
+        CONNECTION_SEEN,
         received_at=received_at,
+        company=company,
         at=response.asked_at,
         timed=response.timed,
-        company=company,
-        connection=response.details,
-        status=response.status,
+        trigger=trigger,
     )
+    return ConnectionSeen(**fields, connection=response.details, status=response.status)
 
 
 def connection_gone(
     connection_id: str,
     *,
-    event_id: str,
     received_at: datetime,
     company: Company | None,
     asked_at: datetime,
     timed: bool = True,
 ) -> ConnectionGone:
     """The event that Codat does not have a connection any more, which is final."""
-    return ConnectionGone(
-        event_id=event_id,
-        event_type=CONNECTION_GONE,
-        source=Source.CODAT_API,
-        received_at=received_at,
-        at=asked_at,
-        timed=timed,
-        company=company,
-        connection=ConnectionDetails(connection_id),
-    )
+    fields = envelope(CONNECTION_GONE, received_at=received_at, company=company, at=asked_at, timed=timed)
+    return ConnectionGone(**fields, connection=ConnectionDetails(connection_id))
 
 
 def history_seen(
     response: HistoryResponse,
     *,
-    event_id: str,
     received_at: datetime,
     company: Company | None,
     asked_for: Iterable[str],
+    trigger: Trigger | None = None,
 ) -> HistorySeen:
     """The event that Codat showed a read history, of the connections ``asked_for`` or of all."""
     connection_ids = tuple(dict.fromkeys(asked_for))
-    return HistorySeen(
-        event_id=event_id,
-        event_type=HISTORY_SEEN,
-        source=Source.CODAT_API,
+    fields = envelope(
+        HISTORY_SEEN,
         received_at=received_at,
+        company=company,
         at=response.asked_at,
         timed=response.timed,
-        company=company,
-        asked_for=connection_ids,
-        datasets=tuple(
-            row for row in response.datasets if not connection_ids or row.connection_id in connection_ids
-        ),
+        trigger=trigger,
     )
+    datasets = tuple(
+        row for row in response.datasets if not connection_ids or row.connection_id in connection_ids
+    )
+    return HistorySeen(**fields, asked_for=connection_ids, datasets=datasets)
 
 
 def question_unanswered(
     connection_id: str,
     aspect: Aspect,
     *,
-    event_id: str,
     received_at: datetime,
     company: Company | None,
     unknown: bool = False,
 ) -> QuestionUnanswered:
     """The event that Codat did not answer in time, or (``unknown``) does not know the company."""
-    kind = CompanyNotShown if unknown else QuestionUnanswered
-    return kind(
-        event_id=event_id,
-        event_type=COMPANY_NOT_SHOWN if unknown else UNANSWERED,
-        source=Source.CODAT_API,
-        received_at=received_at,
-        at=received_at,
-        timed=False,
-        company=company,
-        connection=ConnectionDetails(connection_id),
-        aspect=aspect,
-    )
+    kind, event_type = (CompanyNotShown, COMPANY_NOT_SHOWN) if unknown else (QuestionUnanswered, UNANSWERED)
+    fields = envelope(event_type, received_at=received_at, company=company)
+    return kind(**fields, connection=ConnectionDetails(connection_id), aspect=aspect)
 
 
 def encode(event: Event) -> bytes:
@@ -145,11 +156,11 @@ def encode(event: Event) -> bytes:
     doc: dict[str, Any] = {
         "version": VERSION,
         "event_type": event.event_type,
-        "at": to_iso(event.at),
+        "at": event.at,
         "timed": event.timed,
     }
     if event.trigger is not None:
-        doc["asked"] = [event.trigger.reason, event.trigger.quiet, event.trigger.repairs]
+        doc["asked"] = _parts_of_trigger(event.trigger)
     if event.company is not None:
         doc["company"] = {
             "id": event.company.id,
@@ -157,141 +168,78 @@ def encode(event: Event) -> bytes:
             "tags": dict(event.company.tags),
         }
     if isinstance(event, ConnectionEvent):
-        doc["connection"] = _encode_connection(event.connection)
+        details = {name: getattr(event.connection, name) for name in _DETAILS}
+        doc["connection"] = {name: value for name, value in details.items() if value is not None}
     if isinstance(event, UnhandledEvent):
         doc["connection_id"] = event.connection_id
     if isinstance(event, ConnectionSeen):
         doc["status"] = event.status
     if isinstance(event, ConnectionFailed) and event.problem is not None:
-        problem = event.problem
-        doc["problem"] = [problem.status_code, problem.status_text, problem.message]
+        doc["problem"] = _parts_of_problem(event.problem)
     if isinstance(event, QuestionUnanswered):
         doc["aspect"] = event.aspect
     if isinstance(event, HistorySeen):
         doc["asked_for"] = event.asked_for
-        doc["datasets"] = [_encode_dataset(dataset) for dataset in event.datasets]
-    return json.dumps(doc, separators=(",", ":")).encode()
+        doc["datasets"] = [_parts_of_dataset(dataset) for dataset in event.datasets]
+    return json.dumps(doc, separators=(",", ":"), default=to_iso).encode()
+
+
+class _Document(msgspec.Struct):
+    """What ``encode`` writes. Times are checked when they are read."""
+
+    version: Literal[1]
+    event_type: str
+    at: str
+    timed: bool
+    asked: tuple[str, bool, bool] | None = None
+    company: Company | None = None
+    connection: ConnectionDetails | None = None
+    connection_id: str | None = None
+    status: LinkStatus | None = None
+    problem: tuple[str | None, str | None, str | None] | None = None
+    aspect: Aspect | None = None
+    asked_for: tuple[str, ...] | None = None
+    datasets: tuple[tuple[str, str, str, str | None, str | None, int, str | None, bool], ...] | None = None
 
 
 def decode(body: bytes, *, event_id: str, received_at: datetime) -> Event:
     """The inverse of ``encode``. Raises ``ValueError`` for any other body."""
     try:
-        doc = json.loads(body)
-        if doc["version"] != VERSION:
-            raise ValueError("written by another version")
-        event_type = doc["event_type"]
-        kind = KINDS[event_type]
-        envelope = {
-            "event_id": event_id,
-            "event_type": event_type,
-            "source": _source(event_type),
-            "received_at": received_at,
-            "at": from_iso(doc["at"]),
-            "timed": _flag(doc["timed"]),
-            "company": _decode_company(doc.get("company")),
-            "trigger": _decode_trigger(doc.get("asked")),
+        doc = msgspec.convert(json.loads(body), _Document)
+        kind = KINDS[doc.event_type]
+        members = {
+            "connection": doc.connection,
+            "connection_id": doc.connection_id,
+            "status": doc.status,
+            "problem": doc.problem and Problem(*doc.problem),
+            "aspect": doc.aspect,
+            "asked_for": doc.asked_for,
+            "datasets": None if doc.datasets is None else tuple(map(_dataset, doc.datasets)),
+            "reason": LinkStatus.UNLINKED if kind is ConnectionEnded else None,
         }
-        return kind(**envelope, **_decode_details(kind, doc))
-    except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"not an observation ({type(error).__name__})") from None
-
-
-def _decode_details(kind: type[Event], doc: Mapping[str, Any]) -> dict[str, Any]:
-    details: dict[str, Any] = {}
-    if issubclass(kind, ConnectionEvent):
-        status = doc["connection"].get("status")
-        texts = {name: _text(doc["connection"].get(name)) for name in _TEXTS}
-        details["connection"] = ConnectionDetails(
-            id=_id(doc["connection"]["id"]),
-            status=None if status is None else LinkStatus(status),
-            **texts,
+        return kind(
+            event_id=event_id,
+            event_type=doc.event_type,
+            source=_source(doc.event_type),
+            received_at=received_at,
+            at=from_iso(doc.at),
+            timed=doc.timed,
+            company=doc.company,
+            trigger=doc.asked and Trigger(*doc.asked),
+            **{name: value for name, value in members.items() if value is not None},
         )
-    if kind is UnhandledEvent:
-        details["connection_id"] = _text(doc["connection_id"])
-    if kind is ConnectionEnded:
-        details["reason"] = LinkStatus.UNLINKED
-    if kind is ConnectionSeen:
-        details["status"] = LinkStatus(doc["status"])
-    if kind is ConnectionFailed and doc.get("problem") is not None:
-        details["problem"] = Problem(*(_text(part) for part in _list(doc["problem"])))
-    if issubclass(kind, QuestionUnanswered):
-        details["aspect"] = Aspect(doc["aspect"])
-    if kind is HistorySeen:
-        details["asked_for"] = tuple(_id(connection_id) for connection_id in _list(doc["asked_for"]))
-        details["datasets"] = tuple(_decode_dataset(row) for row in _list(doc["datasets"]))
-    return details
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"not an observation ({type(error).__name__})") from None
 
 
 def _source(event_type: str) -> Source:
     return Source.JOURNEY if event_type.startswith("journey.") else Source.CODAT_API
 
 
-def _encode_connection(details: ConnectionDetails) -> dict[str, str]:
-    values = {name: getattr(details, name) for name in ("id", *_TEXTS, "status")}
-    return {name: value for name, value in values.items() if value is not None}
+def _dataset(row: Sequence[Any]) -> Dataset:
+    connection_id, data_type, status, requested, completed, *others = row
+    return Dataset(connection_id, data_type, status, _time(requested), _time(completed), *others)
 
 
-def _encode_dataset(dataset: Dataset) -> list[object]:
-    return [
-        dataset.connection_id,
-        dataset.data_type,
-        dataset.status,
-        dataset.requested and to_iso(dataset.requested),
-        dataset.completed and to_iso(dataset.completed),
-        dataset.progress,
-        dataset.message,
-        dataset.ended,
-    ]
-
-
-def _decode_dataset(row: object) -> Dataset:
-    connection_id, data_type, status, requested, completed, progress, message, *more = _list(row)
-    if type(progress) is not int:
-        raise TypeError
-    return Dataset(
-        connection_id=_id(connection_id),
-        data_type=_id(data_type),
-        status=_id(status),
-        requested=None if requested is None else from_iso(requested),
-        completed=None if completed is None else from_iso(completed),
-        progress=progress,
-        message=_text(message),
-        ended=bool(more) and _flag(more[0]),  # absent in rows of earlier versions
-    )
-
-
-def _decode_company(doc: Mapping[str, Any] | None) -> Company | None:
-    if doc is None:
-        return None
-    return Company(
-        _id(doc["id"]), _text(doc["name"]), {_id(key): _id(value) for key, value in doc["tags"].items()}
-    )
-
-
-def _decode_trigger(value: object) -> Trigger | None:
-    if value is None:
-        return None
-    because, quiet, repairs = _list(value)
-    return Trigger(_id(because), quiet=_flag(quiet), repairs=_flag(repairs))
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError
-    return value
-
-
-def _id(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else _id(value)
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else from_iso(text)

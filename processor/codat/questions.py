@@ -7,7 +7,7 @@ from handlers.events import Company, ConnectionGone, ConnectionSeen, HistorySeen
 from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CompanyUnseen
-from processor.codat.observations import connection_gone, connection_seen, history_seen, new_id
+from processor.codat.observations import connection_gone, connection_seen, history_seen
 from processor.errors import CodatUnavailable
 
 
@@ -35,18 +35,12 @@ class QuestionClient:
             company = _company_lacking(self._client, company_id, connection_id, missing, seen_before)
             return connection_gone(
                 connection_id,
-                event_id=new_id(),
                 received_at=self._clock(),
                 company=company,
                 asked_at=missing.asked_at,
                 timed=missing.timed,
             )
-        return connection_seen(
-            response,
-            event_id=new_id(),
-            received_at=self._clock(),
-            company=Company(company_id),
-        )
+        return connection_seen(response, received_at=self._clock(), company=Company(company_id))
 
     def ask_connections(self, company_id: str, connection_ids: Iterable[str]) -> dict[str, ConnectionSeen]:
         """The states of several connections of a company, from one list.
@@ -63,7 +57,7 @@ class QuestionClient:
             raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
         return {
             ids[response.id.casefold()]: connection_seen(
-                response, event_id=new_id(), received_at=self._clock(), company=Company(company_id)
+                response, received_at=self._clock(), company=Company(company_id)
             )
             for response in responses
             if response.id.casefold() in ids
@@ -82,13 +76,7 @@ class QuestionClient:
             response = self._client.get_history(company_id, ids[0] if len(ids) == 1 else None)
         except CodatNotFound as missing:
             raise CompanyUnseen(correlation_id=missing.correlation_id) from missing
-        return history_seen(
-            response,
-            event_id=new_id(),
-            received_at=self._clock(),
-            company=Company(company_id),
-            asked_for=ids,
-        )
+        return history_seen(response, received_at=self._clock(), company=Company(company_id), asked_for=ids)
 
 
 def _company_lacking(

@@ -2,7 +2,6 @@
 
 import json
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +17,6 @@ from handlers.events import (
     ConnectionEnded,
     Event,
     LinkStatus,
-    Source,
     Trigger,
     UnhandledEvent,
 )
@@ -67,44 +65,28 @@ class JourneyEvents:
 
     def record_created(self, company: CompanyFields, response: ConnectionResponse) -> str:
         """Record that a connection was created."""
-        event = ConnectionCreated(
-            **self._event_fields(
-                observation_types.CONNECTION_CREATED,
-                company,
-                response.created or response.asked_at,
-                response.timed,
-            ),
-            connection=response.details,
-        )
-        return self._put(event)
+        at = response.created or response.asked_at
+        fields = self._fields(observation_types.CONNECTION_CREATED, company, at, timed=response.timed)
+        return self._put(ConnectionCreated(**fields, connection=response.details))
 
     def record_seen(self, company: CompanyFields, response: ConnectionResponse) -> str:
         """Record the connection as Codat shows it."""
-        event = observations.connection_seen(
-            response, event_id=_new_id(), received_at=self._clock(), company=_company_of(company)
+        return self._put(
+            observations.connection_seen(response, received_at=self._clock(), company=_company_of(company))
         )
-        return self._put(event)
 
     def record_unlinked(
         self, company: CompanyFields, response: ConnectionResponse, stored: StoredConnection
     ) -> str:
         """Record that Codat unlinked the connection on request."""
-        event = ConnectionEnded(
-            **self._event_fields(
-                observation_types.CONNECTION_UNLINKED, company, _ended_at(response, stored), response.timed
-            ),
-            connection=response.details,
-            reason=LinkStatus.UNLINKED,
-        )
-        return self._put(event)
+        at = _ended_at(response, stored)
+        fields = self._fields(observation_types.CONNECTION_UNLINKED, company, at, timed=response.timed)
+        return self._put(ConnectionEnded(**fields, connection=response.details, reason=LinkStatus.UNLINKED))
 
     def record_deleted(self, company: CompanyFields, connection_id: str) -> str:
         """Record that Codat deleted the connection on request, at the local time."""
-        event = ConnectionDeleted(
-            **self._event_fields(observation_types.CONNECTION_DELETED, company, self._clock(), timed=False),
-            connection=ConnectionDetails(connection_id),
-        )
-        return self._put(event)
+        fields = self._fields(observation_types.CONNECTION_DELETED, company)
+        return self._put(ConnectionDeleted(**fields, connection=ConnectionDetails(connection_id)))
 
     def record_consent(
         self, company: CompanyFields, connection_id: str, version: str, person_id: str | None = None
@@ -114,21 +96,13 @@ class JourneyEvents:
         ``person_id``: whose link they used, if it was not the company's own.
         """
         used = f", with the link of {person_id}" if person_id else ""
-        event = UnhandledEvent(
-            **self._event_fields(observation_types.CONSENT_GIVEN, company, self._clock(), timed=False),
-            connection_id=connection_id,
-            trigger=Trigger(f"the user agreed to the text {version}{used}"),
-        )
-        return self._put(event)
+        reason = f"the user agreed to the text {version}{used}"
+        return self._put(self._step(observation_types.CONSENT_GIVEN, company, connection_id, reason))
 
     def record_account_confirmed(self, company: CompanyFields, connection_id: str, account_name: str) -> str:
         """Record that the user meant to connect another account than before, at the local time."""
-        event = UnhandledEvent(
-            **self._event_fields(observation_types.ACCOUNT_CONFIRMED, company, self._clock(), timed=False),
-            connection_id=connection_id,
-            trigger=Trigger(f"the user confirmed that it is {account_name} now"),
-        )
-        return self._put(event)
+        reason = f"the user confirmed that it is {account_name} now"
+        return self._put(self._step(observation_types.ACCOUNT_CONFIRMED, company, connection_id, reason))
 
     def add_step(
         self,
@@ -140,21 +114,13 @@ class JourneyEvents:
         reason: str,
     ) -> datetime:
         """Stage a step of a visitor, now, in a transaction of the caller; its time."""
-        event = UnhandledEvent(
-            **self._event_fields(event_type, company, self._clock(), timed=False),
-            connection_id=connection_id,
-            trigger=Trigger(reason),
-        )
+        event = self._step(event_type, company, connection_id, reason)
         self._inbox.add(pipe, event, observations.encode(event))
         return event.received_at
 
     def record_company_deleted(self, company: CompanyFields) -> str:
         """Record that Codat deleted the company on request, at the local time."""
-        return self._put(
-            CompanyDeleted(
-                **self._event_fields(observation_types.COMPANY_DELETED, company, self._clock(), timed=False)
-            )
-        )
+        return self._put(CompanyDeleted(**self._fields(observation_types.COMPANY_DELETED, company)))
 
     def wait_until_handled(self, event_id: str) -> bool:
         """Wait up to ``settle_s`` until a worker handled the event; whether it was processed."""
@@ -168,28 +134,25 @@ class JourneyEvents:
             self._sleep(POLL_INTERVAL_S)
         return False
 
-    def _event_fields(
-        self, event_type: str, company: CompanyFields, at: datetime, timed: bool
+    def _fields(
+        self, event_type: str, company: CompanyFields, at: datetime | None = None, *, timed: bool = True
     ) -> dict[str, Any]:
-        return {
-            "event_id": _new_id(),
-            "event_type": event_type,
-            "source": Source.JOURNEY,
-            "received_at": self._clock(),
-            "at": at,
-            "timed": timed,
-            "company": _company_of(company),
-        }
+        return observations.envelope(
+            event_type, received_at=self._clock(), company=_company_of(company), at=at, timed=timed
+        )
+
+    def _step(
+        self, event_type: str, company: CompanyFields, connection_id: str | None, reason: str
+    ) -> UnhandledEvent:
+        """What a user did, which changes nothing and stands on the timeline."""
+        fields = self._fields(event_type, company) | {"trigger": Trigger(reason)}
+        return UnhandledEvent(**fields, connection_id=connection_id)
 
     def _put(self, event: Event) -> str:
         accepted = self._inbox.accept(event, observations.encode(event))
         if accepted.sleeping_cell is not None:
             self._waker.wake_drain()
         return event.event_id
-
-
-def _new_id() -> str:
-    return f"journey-{uuid.uuid4().hex}"
 
 
 def _company_of(company: CompanyFields) -> Company:

@@ -12,7 +12,6 @@ from handlers.state import State, situation
 from handlers.timeline import TimelineOutcome
 from processor.codat import observations
 from processor.codat.models import ConnectionResponse, HistoryResponse
-from processor.codat.observations import new_id
 from processor.errors import CodatError
 from processor.reconciliation import observed
 from processor.reconciliation.baseline import (
@@ -114,7 +113,7 @@ class Comparison:
         connection = stored or Connection(
             response.id, company_id=self._company.id, merchant_id=self._company.merchant_id
         )
-        event = observed.connection(
+        event = observations.connection_seen(
             response, received_at=self._now, company=self._company, trigger=self.trigger
         )
         connection = self.apply(connection, event, is_new=stored is None)
@@ -176,10 +175,13 @@ class Comparison:
     def _history_event(
         self, history: HistoryResponse, connection_ids: tuple[str, ...], now: datetime
     ) -> HistorySeen:
-        event = observations.history_seen(
-            history, event_id=new_id(), received_at=now, company=self._company, asked_for=connection_ids
+        return observations.history_seen(
+            history,
+            received_at=now,
+            company=self._company,
+            asked_for=connection_ids,
+            trigger=self.trigger,
         )
-        return replace(event, trigger=self.trigger)
 
 
 def _is_change(connection: Connection, step: Transition) -> bool:

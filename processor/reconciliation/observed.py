@@ -1,32 +1,12 @@
-"""Events for what a comparison saw at Codat: those of ``processor.codat.observations`` with a trigger."""
+"""Events for what a comparison saw at Codat, beside those of ``processor.codat.observations``."""
 
-from dataclasses import replace
 from datetime import datetime
 
-from handlers.events import (
-    Company,
-    CompanyCreated,
-    CompanyDeleted,
-    ConnectionFailed,
-    ConnectionSeen,
-    LinkStatus,
-    Source,
-    Trigger,
-)
-from processor.codat import observation_types, observations
+from handlers.events import Company, CompanyCreated, CompanyDeleted, ConnectionFailed, LinkStatus, Trigger
 from processor.codat.errors import CodatNotFound
 from processor.codat.models import ConnectionResponse
-from processor.codat.observations import new_id
-
-
-def connection(
-    response: ConnectionResponse, *, received_at: datetime, company: Company, trigger: Trigger
-) -> ConnectionSeen:
-    """Codat lists the connection."""
-    event = observations.connection_seen(
-        response, event_id=new_id(), received_at=received_at, company=company
-    )
-    return replace(event, trigger=trigger)
+from processor.codat.observation_types import COMPANY_GONE, COMPANY_SEEN, CONNECTION_FAILED
+from processor.codat.observations import envelope
 
 
 def failed_attempt(
@@ -38,44 +18,27 @@ def failed_attempt(
     """
     if response.status is not LinkStatus.PENDING or response.problem_at is None:
         return None
-    return ConnectionFailed(
-        event_id=new_id(),
-        event_type=observation_types.CONNECTION_FAILED,
-        source=Source.CODAT_API,
-        received_at=received_at,
-        at=response.problem_at,
-        company=company,
-        trigger=trigger,
-        connection=response.details,
-        problem=response.problem,
+    fields = envelope(
+        CONNECTION_FAILED, received_at=received_at, company=company, at=response.problem_at, trigger=trigger
     )
+    return ConnectionFailed(**fields, connection=response.details, problem=response.problem)
 
 
 def company(company: Company, *, at: datetime, trigger: Trigger) -> CompanyCreated:
     """Codat has the company, with this name and these tags."""
-    return CompanyCreated(
-        event_id=new_id(),
-        event_type=observation_types.COMPANY_SEEN,
-        source=Source.CODAT_API,
-        received_at=at,
-        at=at,
-        timed=False,
-        company=company,
-        trigger=trigger,
-    )
+    return CompanyCreated(**envelope(COMPANY_SEEN, received_at=at, company=company, trigger=trigger))
 
 
 def company_gone(
     company: Company, error: CodatNotFound, *, received_at: datetime, trigger: Trigger
 ) -> CompanyDeleted:
     """Codat no longer shows the company, which it showed to our key before."""
-    return CompanyDeleted(
-        event_id=new_id(),
-        event_type=observation_types.COMPANY_GONE,
-        source=Source.CODAT_API,
+    fields = envelope(
+        COMPANY_GONE,
         received_at=received_at,
+        company=company,
         at=error.asked_at,
         timed=error.timed,
-        company=company,
         trigger=trigger,
     )
+    return CompanyDeleted(**fields)

@@ -171,7 +171,6 @@ class QuestionRunner:
         return observations.question_unanswered(
             question.connection_id,
             question.aspect,
-            event_id=observations.new_id(),
             received_at=now,
             company=Company(question.company_id),
             unknown=isinstance(error, CompanyUnseen),

@@ -206,7 +206,7 @@ def test_an_answer_about_a_connection_becomes_what_was_seen_and_when():
     details = ConnectionDetails("k-1", platform_key="gbol", status=LinkStatus.LINKED)
     answer = ConnectionResponse(details=details, status=LinkStatus.LINKED, asked_at=THEIRS)
 
-    event = connection_seen(answer, event_id="e-1", received_at=RECEIVED, company=ACME)
+    event = connection_seen(answer, received_at=RECEIVED, company=ACME)
 
     assert (event.at, event.received_at, event.timed) == (THEIRS, RECEIVED, True)
     assert (event.status, event.connection, event.company) == (LinkStatus.LINKED, details, ACME)
@@ -214,10 +214,8 @@ def test_an_answer_about_a_connection_becomes_what_was_seen_and_when():
 
 
 def test_what_is_gone_and_what_stayed_unanswered_name_their_connection():
-    gone = connection_gone("k-1", event_id="e-1", received_at=RECEIVED, company=None, asked_at=THEIRS)
-    unanswered = question_unanswered(
-        "k-1", Aspect.HISTORY, event_id="e-2", received_at=RECEIVED, company=ACME
-    )
+    gone = connection_gone("k-1", received_at=RECEIVED, company=None, asked_at=THEIRS)
+    unanswered = question_unanswered("k-1", Aspect.HISTORY, received_at=RECEIVED, company=ACME)
 
     assert (gone.connection_ids, gone.at, gone.timed) == (("k-1",), THEIRS, True)
     assert (unanswered.connection_ids, unanswered.at, unanswered.timed) == (("k-1",), RECEIVED, False)
@@ -228,10 +226,8 @@ def test_a_history_holds_the_rows_that_were_asked_for():
     rows = tuple(Dataset(f"k-{number}", "invoices", "Complete") for number in (1, 2, 3))
     answer = HistoryResponse(THEIRS, rows)
 
-    some = history_seen(
-        answer, event_id="e", received_at=RECEIVED, company=ACME, asked_for=["k-3", "k-1", "k-3", "k-9"]
-    )
-    every = history_seen(answer, event_id="e", received_at=RECEIVED, company=ACME, asked_for=())
+    some = history_seen(answer, received_at=RECEIVED, company=ACME, asked_for=["k-3", "k-1", "k-3", "k-9"])
+    every = history_seen(answer, received_at=RECEIVED, company=ACME, asked_for=())
 
     assert some.asked_for == ("k-3", "k-1", "k-9")
     assert some.datasets == (rows[0], rows[2])
