@@ -7,8 +7,6 @@ from processor.journey.events import CompanyFields
 from processor.store.queries import Reader
 from processor.store.records import StoredConnection, UnreadableConnection
 
-PAGE = 200
-
 
 class Lookup:
     """Reads; every method may raise ``redis.RedisError``."""
@@ -25,7 +23,7 @@ class Lookup:
 
     def connection(self, connection_id: str, company_id: str | None = None) -> StoredConnection:
         """A connection, also a deleted one; one of another company than ``company_id`` is not found."""
-        stored = next(iter(self._reader.rows([connection_id])), None)
+        stored = self._reader.row(connection_id)
         if isinstance(stored, UnreadableConnection):
             raise Conflict("What is stored of this connection cannot be read; an operator can repair it.")
         if stored is None or company_id not in (None, stored.connection.company_id):
@@ -43,15 +41,5 @@ class Lookup:
 
     def connections(self, company_id: str) -> list[StoredConnection]:
         """The connections of a company, newest first, without deleted ones."""
-        connections: list[StoredConnection] = []
-        cursor: str | None = None
-        while True:
-            page = self._reader.list_connections(company_id=company_id, limit=PAGE, cursor=cursor)
-            connections += [
-                stored
-                for stored in page.items
-                if isinstance(stored, StoredConnection) and stored.state != State.DELETED
-            ]
-            cursor = page.next_cursor
-            if cursor is None:
-                return connections
+        stored = self._reader.connections_of(company_id)
+        return [row for row in stored if row.state != State.DELETED]

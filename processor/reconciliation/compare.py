@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -29,13 +28,12 @@ from processor.errors import CodatError, CodatUnavailable
 from processor.reconciliation import observed
 from processor.reconciliation.baseline import BEFORE_START, SINCE_START, Baseline, to_codat_time
 from processor.reconciliation.diff import CompanyDiff, Comparison
-from processor.store import cursors, keys, visibility
+from processor.store import keys, visibility
 from processor.store.queries import Reader
-from processor.store.records import StoredConnection, UnreadableConnection, company_record
+from processor.store.records import UnreadableConnection, company_record
 
 _log = logging.getLogger(__name__)
 
-PAGE_SIZE = 200
 ACCOUNTING = "Accounting"
 COMPANY_DATA = "company"
 """The data type that has the name of the business."""
@@ -92,7 +90,7 @@ class CompanyComparer:
         row = self._reader.company(company_id) if row is None else row
         start = self._start(company_id, trigger, is_known=bool(row))
         if connections is None:
-            connections = [stored.connection for stored in self.readable_connections(company_id)]
+            connections = [stored.connection for stored in self._reader.connections_of(company_id)]
         diff.connections = {connection.id: connection for connection in connections}
         try:
             company, responses = self._fetch(company_id, row, listing)
@@ -133,11 +131,6 @@ class CompanyComparer:
         if trigger.quiet:
             return self._baseline.started_at()
         return self._baseline.start_if_uncompared(company_id, is_known=is_known and trigger.repairs)
-
-    def readable_connections(self, company_id: str) -> list[StoredConnection]:
-        """The stored connections of the company, without those whose record is damaged."""
-        fetch_page = partial(self._reader.list_connections, company_id=company_id, limit=PAGE_SIZE)
-        return [row for row in cursors.all_items(fetch_page) if isinstance(row, StoredConnection)]
 
     def _fetch(
         self, company_id: str, row: Mapping[str, str] | None, listing: CompanyResponse | None

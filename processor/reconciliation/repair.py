@@ -68,7 +68,7 @@ class ConnectionRepair:
         Raises :class:`NotFound` for an unknown id, :class:`Conflict` if the record is not damaged, and
         :class:`ProcessorError` if neither the stored messages nor Codat know the connection.
         """
-        row = next(iter(self._reader.rows([connection_id])), None)
+        row = self._reader.row(connection_id)
         listed = self._listed(connection_id)
         cell = next(iter(listed), None)
         if cell is None:  # not listed, but there may be a record

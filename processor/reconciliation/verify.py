@@ -65,7 +65,7 @@ class ConnectionVerification:
 
     def run(self, connection_id: str) -> VerificationResult:
         """Verify one connection. Raises :class:`NotFound` for an unknown id."""
-        row = next(iter(self._reader.rows([connection_id])), None)
+        row = self._reader.row(connection_id)
         if row is None:
             raise NotFound("There is no connection with this id.")
         return self._verify(row)
@@ -112,7 +112,7 @@ class ConnectionVerification:
         """Compare; once more with the newest record if that was written since ``stored`` was read."""
         result = self._compared(stored)
         if result.outcome is VerificationOutcome.DIFFERENT:
-            newest = next(iter(self._reader.rows([result.connection_id])), None)
+            newest = self._reader.row(result.connection_id)
             if newest is not None and newest != stored:
                 return self._compared(newest)
         return result

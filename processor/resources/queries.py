@@ -91,7 +91,7 @@ def connection(reader: Reader, connection_id: str) -> dict[str, Any]:
 
 
 def _row(reader: Reader, connection_id: str) -> StoredConnection | UnreadableConnection:
-    row = next(iter(reader.rows([connection_id])), None)
+    row = reader.row(connection_id)
     if row is None:
         raise NotFound("There is no connection with this id.")
     return row

@@ -30,6 +30,9 @@ from processor.store.decoding import text, texts
 from processor.store.records import COMPANY, NOTIFICATION, StoredConnection, UnreadableConnection
 from processor.store.visit_steps import VisitStep
 
+PAGE = 200
+"""Connections of a company that are read at a time."""
+
 
 class Reader:
     """Reads the store. Every method raises ``redis.RedisError`` if Redis does not answer."""
@@ -41,11 +44,21 @@ class Reader:
 
     def connection(self, connection_id: str) -> StoredConnection | None:
         """One connection; ``None`` if it is unknown or its record cannot be read."""
-        return next(iter(self.connections([connection_id])), None)
+        row = self.row(connection_id)
+        return row if isinstance(row, StoredConnection) else None
 
     def connections(self, connection_ids: Sequence[str]) -> list[StoredConnection]:
         """The known and readable ones of the connections, in the same order."""
         return [row for row in self.rows(connection_ids) if isinstance(row, StoredConnection)]
+
+    def connections_of(self, company_id: str) -> list[StoredConnection]:
+        """The readable connections of a company, newest first."""
+        rows = cursors.all_items(partial(self.list_connections, company_id=company_id, limit=PAGE))
+        return [row for row in rows if isinstance(row, StoredConnection)]
+
+    def row(self, connection_id: str) -> StoredConnection | UnreadableConnection | None:
+        """One connection; ``None`` if it is unknown."""
+        return next(iter(self.rows([connection_id])), None)
 
     def rows(self, connection_ids: Sequence[str]) -> list[StoredConnection | UnreadableConnection]:
         """The known ones of the connections, in the same order."""

@@ -101,7 +101,7 @@ class Poller:
         if self._client.exists(keys.erased(company_id)):
             self._queue.remove(company_id)
             return
-        stored = self._comparer.readable_connections(company_id)
+        stored = self._reader.connections_of(company_id)
         plan = plan_poll(due, [(row.connection, row.first_heard_ms) for row in stored], now, self._interval)
         if "deleted_at" in row:
             plan = PollPlan(None, now + self._interval, None)
