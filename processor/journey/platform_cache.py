@@ -1,23 +1,19 @@
 """The catalogue of platforms in Redis, shared by all processes."""
 
-import dataclasses
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import msgspec
 from redis import Redis, RedisError
 from redis.lock import Lock
 
-from processor.clock import from_iso, to_iso
 from processor.journey.catalogue import Catalogue
-from processor.journey.models import PlatformView
 from processor.settings.definitions import Settings
 from processor.store import keys
 
-VERSION = 1
 KEPT_S = 30 * 86_400
 """Lifetime of the catalogue in Redis, in seconds: it is served that long while Codat is down."""
 
@@ -27,7 +23,8 @@ REFRESH_LOCK_S = 300
 ON_PREMISE_FRESH_S = 60.0
 """How long a process keeps the on-premise platforms in memory, in seconds."""
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(PlatformView))
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Catalogue).decode
 
 
 def account_digest(base_url: str, api_key: str) -> str:
@@ -46,13 +43,13 @@ class PlatformCache:
         raw = self._client.get(keys.platforms(self._account))
         if raw is None:
             return None
-        with suppress(ValueError, TypeError, LookupError, AttributeError):
-            return _load(json.loads(raw))
+        with suppress(ValueError):
+            return _decode(raw)
         return None
 
     def put(self, catalogue: Catalogue) -> None:
         """Replace the stored catalogue."""
-        self._client.set(keys.platforms(self._account), json.dumps(_dump(catalogue)), ex=KEPT_S)
+        self._client.set(keys.platforms(self._account), _encode(catalogue), ex=KEPT_S)
 
     @contextmanager
     def refresh_lock(self) -> Iterator[bool]:
@@ -93,27 +90,3 @@ def platform_cache_of(client: "Redis[Any]", settings: Settings) -> PlatformCache
     if settings.codat_api_key is None:
         return None
     return PlatformCache(client, account_digest(settings.codat_api_url, settings.codat_api_key))
-
-
-def _dump(catalogue: Catalogue) -> dict[str, Any]:
-    return {
-        "version": VERSION,
-        "fetched_at": to_iso(catalogue.fetched_at),
-        "platforms": [
-            {name: getattr(platform, name) for name in _FIELDS} for platform in catalogue.platforms
-        ],
-        "pictured": {key: to_iso(at) for key, at in catalogue.branding_read_at.items()},
-    }
-
-
-def _load(doc: dict[str, Any]) -> Catalogue:
-    if doc["version"] != VERSION:
-        raise ValueError("written by another version")
-    return Catalogue(
-        from_iso(doc["fetched_at"]),
-        tuple(
-            PlatformView(**{name: value for name, value in row.items() if name in _FIELDS})
-            for row in doc["platforms"]
-        ),
-        {key: from_iso(at) for key, at in doc["pictured"].items()},
-    )
