@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from handlers.events import MERCHANT_TAG
 from processor.codat.client import CodatClient
@@ -17,6 +18,8 @@ from processor.journey.requests import SignUpRequest
 from processor.store.queries import Reader
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LOST_ANSWER_CHECKS_S = (0.0, 1.0)
 """After a lost answer: seconds before each look for what Codat may have created."""
@@ -103,15 +106,7 @@ class CompanyService:
                 "Codat's answer to a sign-up was lost; the company is looked for",
                 extra={"correlation_id": lost.correlation_id},
             )
-            for pause_s in LOST_ANSWER_CHECKS_S:
-                self._sleep(pause_s)
-                try:
-                    company = self._find_at_codat(client, request)
-                except CodatError as error:
-                    raise lost from error
-                if company is not None:
-                    return company
-            raise
+            return look_for_lost(lost, lambda: self._find_at_codat(client, request), self._sleep)
 
     def _products_field(self, request: SignUpRequest, *, is_created: bool) -> dict[str, str]:
         """The products with which the company was created; empty where Codat had it already."""
@@ -124,3 +119,16 @@ class CompanyService:
         if changes:
             self._records.save_local_fields(row["id"], changes)
         return {**row, **changes}
+
+
+def look_for_lost(lost: CodatUncertain, find: Callable[[], T | None], sleep: Callable[[float], object]) -> T:
+    """What Codat created although its answer was lost; raises ``lost`` if there is none, or none is shown."""
+    for pause_s in LOST_ANSWER_CHECKS_S:
+        sleep(pause_s)
+        try:
+            created = find()
+        except CodatError as error:
+            raise lost from error
+        if created is not None:
+            return created
+    raise lost

@@ -12,7 +12,7 @@ from processor.codat.client import CodatClient
 from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain
 from processor.codat.models import ConnectionResponse
 from processor.errors import CodatError, CodatRefused, Conflict, Invalid, NotFound
-from processor.journey.companies import LOST_ANSWER_CHECKS_S
+from processor.journey.companies import look_for_lost
 from processor.journey.errors import AlreadyConnected
 from processor.journey.events import CompanyFields, JourneyEvents
 from processor.journey.models import ChangeResult, LinkSession, PlatformView
@@ -87,16 +87,11 @@ class ConnectionService:
         try:
             return self._codat.create_connection(company_id, platform_key)
         except CodatUncertain as lost:
-            for pause_s in LOST_ANSWER_CHECKS_S:
-                self._sleep(pause_s)
-                try:
-                    connections = self._codat.list_connections(company_id)
-                except CodatError as error:
-                    raise lost from error
-                connection = _pending_connection(connections, platform_key)
-                if connection is not None:
-                    return connection
-            raise
+
+            def pending() -> ConnectionResponse | None:
+                return _pending_connection(self._codat.list_connections(company_id), platform_key)
+
+            return look_for_lost(lost, pending, self._sleep)
 
     def link(self, company: CompanyFields, connection_id: str, parameters: Mapping[str, str]) -> LinkSession:
         """A fresh link to resume or reconnect; raises :class:`AlreadyConnected` as ``connect`` does."""

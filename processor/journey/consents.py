@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from processor.clock import to_iso
 from processor.journey.consent_texts import ConsentText, ConsentTexts
 from processor.journey.events import CompanyFields, JourneyEvents
 from processor.journey.models import CompanyView, LinkSession
 from processor.journey.people import Person
+from processor.journey.records import write_if_known
 from processor.store import cursors, keys
 from processor.store.cursors import ResultPage
 from processor.store.decoding import text
@@ -87,18 +89,14 @@ class Consents:
             "person_id": person_id,
             "email_hash": self._keyed_hash(f"consent of {email}") if email else None,
         }
-        name = keys.company(company_id)
 
-        def save(pipe: Any) -> None:
-            is_known = pipe.exists(name)
-            pipe.multi()
-            if is_known:
-                pipe.xadd(keys.consents(company_id), {"consent": json.dumps(row, ensure_ascii=False)})
-                pipe.hset(keys.consented(company_id), _mark(connection_id, consent), authorization)
-                if person is not None and person["name"]:
-                    pipe.hset(keys.consenters(company_id), row["id"], encrypt(person["name"]))
+        def save(pipe: "Pipeline[Any]") -> None:
+            pipe.xadd(keys.consents(company_id), {"consent": json.dumps(row, ensure_ascii=False)})
+            pipe.hset(keys.consented(company_id), _mark(connection_id, consent), authorization)
+            if person is not None and person["name"]:
+                pipe.hset(keys.consenters(company_id), str(row["id"]), encrypt(person["name"]))
 
-        self._client.transaction(save, name)  # type: ignore[no-untyped-call]
+        write_if_known(self._client, company_id, save)
         self._events.record_consent(company, connection_id, consent.version, person_id)
         return row
 

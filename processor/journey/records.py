@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -118,14 +118,7 @@ class Records:
     def revoke_links(self, company_id: str) -> None:
         """Begin another generation of a company's links, unless it was erased meanwhile."""
         name = keys.company(company_id)
-
-        def begin(pipe: "Pipeline[Any]") -> None:
-            is_known = pipe.exists(name)
-            pipe.multi()
-            if is_known:
-                pipe.hincrby(name, LINK_GENERATION, 1)
-
-        self._client.transaction(begin, name)  # type: ignore[no-untyped-call]
+        write_if_known(self._client, company_id, lambda pipe: pipe.hincrby(name, LINK_GENERATION, 1))
 
     def save_return(
         self, company_id: str, connection_id: str, return_to: tuple[str | None, str | None] | None
@@ -134,17 +127,15 @@ class Records:
 
         Nothing is stored of a company that was erased meanwhile.
         """
-        name, company = keys.link_returns(company_id), keys.company(company_id)
+        name = keys.link_returns(company_id)
 
         def save(pipe: "Pipeline[Any]") -> None:
-            is_known = pipe.exists(company)
-            pipe.multi()
             if return_to is None:
                 pipe.hdel(name, connection_id)
-            elif is_known:
+            else:
                 pipe.hset(name, connection_id, json.dumps(return_to))
 
-        self._client.transaction(save, company)  # type: ignore[no-untyped-call]
+        write_if_known(self._client, company_id, save)
 
     def return_of(self, company_id: str, connection_id: str) -> tuple[str | None, str | None] | None:
         """The address and the state of the way back of the connection's newest link, if it has its own."""
@@ -161,15 +152,8 @@ class Records:
         """
         if self.confirmed_accounts(company_id).get(connection_id) == account_name:
             return False
-        company = keys.company(company_id)
-
-        def save(pipe: "Pipeline[Any]") -> None:
-            is_known = pipe.exists(company)
-            pipe.multi()
-            if is_known:
-                pipe.hset(keys.confirmed_accounts(company_id), connection_id, account_name)
-
-        self._client.transaction(save, company)  # type: ignore[no-untyped-call]
+        name = keys.confirmed_accounts(company_id)
+        write_if_known(self._client, company_id, lambda pipe: pipe.hset(name, connection_id, account_name))
         return True
 
     def confirmed_accounts(self, company_id: str) -> dict[str, str]:
@@ -231,6 +215,19 @@ class Records:
             # The lock may have expired, or Redis may be away: then it expires.
             with contextlib.suppress(RedisError):
                 lock.release()
+
+
+def write_if_known(client: "Redis[Any]", company_id: str, stage: Callable[["Pipeline[Any]"], object]) -> None:
+    """Write what ``stage`` adds in one transaction, unless the company was erased meanwhile."""
+    name = keys.company(company_id)
+
+    def write(pipe: "Pipeline[Any]") -> None:
+        is_known = pipe.exists(name)
+        pipe.multi()
+        if is_known:
+            stage(pipe)
+
+    client.transaction(write, name)  # type: ignore[no-untyped-call]
 
 
 def _is(stored: bytes | None, contact: str) -> bool:
