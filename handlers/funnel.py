@@ -9,7 +9,8 @@ from statistics import median
 
 from handlers.connection import Connection
 from handlers.events import LinkStatus
-from handlers.facts import COMPLETE, Fact, FactKind
+from handlers.facts import COMPLETE, FactKind
+from handlers.past import summed_up_facts
 from handlers.state import Situation, State, situation
 
 
@@ -68,7 +69,7 @@ def progress_of(
     Its user went to Codat at ``sent_at``, and came back from there. Whoever authorised it, or failed to, was
     at Codat too. Every authorisation counts: what was ready once was ready.
     """
-    facts = [*_summed_up(connection), *connection.facts]
+    facts = [*summed_up_facts(connection), *connection.facts]
     begun = [fact.at for fact in facts if fact.kind in _BEGINNINGS or fact.status is LinkStatus.LINKED]
     failed = [fact.at for fact in facts if fact.kind is FactKind.FAILED]
     reads = [fact for fact in facts if fact.kind is FactKind.READ]
@@ -123,11 +124,6 @@ def _set_median(row: FunnelRow, step: Step, members: Iterable[Progress], *, sinc
     ]
     if lasted:
         row.median_s[step] = round(median(lasted), 3)
-
-
-def _summed_up(connection: Connection) -> list[Fact]:
-    base = connection.base
-    return [*(fact for fact in (base.begun, base.ended) if fact), *base.initial_reads]
 
 
 def _stop(now: Situation, times: Mapping[Step, datetime], *, is_back: bool) -> tuple[str, str]:

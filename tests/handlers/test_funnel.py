@@ -147,3 +147,14 @@ def test_a_summary_counts_and_takes_medians() -> None:
     assert (companies[1].platform, companies[1].source_type) == ("", "")
     assert summary([]).median_s == {}
     assert companies[1].day == at(0).date()
+
+
+def test_a_read_after_the_end_counts_also_when_facts_were_summed_up() -> None:
+    """A first sync whose message came after the end was left out once it was summed up: the step was lost."""
+    few = connection_after(linked(10), ended(20, DEAUTHORIZED), read(30))
+    many = connection_after(
+        linked(10), ended(20, DEAUTHORIZED), read(30), *(failed(100 + number) for number in range(70))
+    )
+    assert many.compacted_until is not None
+    assert progress_of(many, at(5)).times == progress_of(few, at(5)).times
+    assert progress_of(many, at(5)).times[Step.READ] == at(30)
