@@ -240,11 +240,6 @@ def _is_redundant(fact: Fact, neighbours: tuple[Fact, ...]) -> bool:
     )
 
 
-def is_linked(history: AuthorizationHistory) -> bool:
-    """Whether the connection has access now."""
-    return link_status(history) is LinkStatus.LINKED
-
-
 def link_status(history: AuthorizationHistory) -> LinkStatus | None:
     """Codat's status of the connection as the facts imply it; ``None`` for a deleted connection."""
     if history.deleted:

@@ -3,9 +3,10 @@
 A handler is pure: it takes a connection, an event and a context and returns a ``HandlerResult``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from handlers.connection import Connection
@@ -90,6 +91,7 @@ Handler = Callable[[Connection, Any, Context], HandlerResult]
 CompanyRule = Callable[[Any, Context], tuple[Effect, ...]]
 H = TypeVar("H", bound=Handler)
 R = TypeVar("R", bound=CompanyRule)
+F = TypeVar("F")
 
 _handlers: dict[type[Event], Handler] = {}
 _company_rules: dict[type[Event], CompanyRule] = {}
@@ -100,15 +102,7 @@ def on(*event_types: type[Event]) -> Callable[[H], H]:
 
     Raises ``ValueError`` when one of them has a handler already.
     """
-
-    def register(handler: H) -> H:
-        for event_type in event_types:
-            if event_type in _handlers:
-                raise ValueError(f"{event_type.__name__} has a handler already: {_handlers[event_type]!r}")
-            _handlers[event_type] = handler
-        return handler
-
-    return register
+    return partial(_register, _handlers, event_types)
 
 
 def on_company(*event_types: type[Event]) -> Callable[[R], R]:
@@ -116,15 +110,15 @@ def on_company(*event_types: type[Event]) -> Callable[[R], R]:
 
     Raises ``ValueError`` when one of them has a rule already.
     """
+    return partial(_register, _company_rules, event_types)
 
-    def register(rule: R) -> R:
-        for event_type in event_types:
-            if event_type in _company_rules:
-                raise ValueError(f"{event_type.__name__} has a rule already: {_company_rules[event_type]!r}")
-            _company_rules[event_type] = rule
-        return rule
 
-    return register
+def _register(functions: dict[type[Event], Any], event_types: Sequence[type[Event]], function: F) -> F:
+    for event_type in event_types:
+        if event_type in functions:
+            raise ValueError(f"{event_type.__name__} has a handler already: {functions[event_type]!r}")
+        functions[event_type] = function
+    return function
 
 
 def handler_for(event: Event) -> Handler:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from handlers.authorization import fact_from_claim
-from handlers.connection import Connection, is_linked, link_status
+from handlers.connection import Connection, link_status
 from handlers.effects import Ask
 from handlers.events import Aspect, HistorySeen, InitialReadClaimed, InitialReadCompleted, ReadCompleted
 from handlers.facts import (
@@ -116,9 +116,10 @@ def initial_read_claimed(
     claim = Claim(event.event_id, event.received_at, context.now)
     if history.link is Link.DELETED:
         return HandlerResult(remark="the connection is deleted for good")
-    if is_linked(history) and history.initial_reads:
+    is_linked = history.link is Link.LINKED
+    if is_linked and history.initial_reads:
         return HandlerResult(remark="the first sync is known to be complete already")
-    if event.connection_id is None and not is_linked(history):
+    if event.connection_id is None and not is_linked:
         return HandlerResult(remark="the alert means the linked connections of the company")
     if context.policy.checks:
         return HandlerResult(

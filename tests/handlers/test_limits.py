@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.connection import Connection, is_linked, link_status
+from handlers.connection import Connection, link_status
 from handlers.effects import CompareCompany
 from handlers.events import (
     Aspect,
@@ -15,6 +15,7 @@ from handlers.events import (
     UnidentifiedConnectionChanged,
 )
 from handlers.facts import API_LAG, CLAIM_WINDOW, QUEUED_WITHIN, FactKind
+from handlers.fold import Link
 from handlers.lifecycle import remaining_visibility_lag
 from handlers.machine import advance
 from handlers.registry import Context, Policy, handler_for
@@ -147,7 +148,7 @@ def test_an_alert_that_is_known_already_is_a_twin_unless_it_tells_of_another_aut
 
 def test_a_deleted_connection_has_no_status() -> None:
     assert link_status(Story(linked(10), deleted(20)).connection.history) is None
-    assert not is_linked(Story(linked(10), deleted(20)).connection.history)
+    assert Story(linked(10), deleted(20)).connection.history.link is Link.DELETED
 
 
 # Existence
