@@ -14,12 +14,13 @@ from processor.delivery import serializers
 from processor.delivery.attempt_recorder import forget_attempt
 from processor.delivery.channels.registry import lane_ids
 from processor.erasure import company_ids
-from processor.erasure.records import CompanyRecords, RecordFinder, chunks
+from processor.erasure.records import CompanyRecords, RecordFinder
 from processor.errors import NotFound, StoreUnavailable
 from processor.store import commits, each_cell, inbox, keys, unreadable
 from processor.store.decoding import text_fields, texts
 from processor.store.message_records import INDEXED_STATUSES
 from processor.store.records import read_members
+from processor.store.round_trip import chunks
 from processor.store.visit_steps import VisitStep
 
 REPEATED_FOR_S = 2 * 86_400
@@ -144,16 +145,12 @@ class CompanyEraser:
                 pipe.zrem(index, *chunk)
         for event_id in records.events:  # Codat may still repeat them, after a new sign-up too
             pipe.set(keys.seen(cell, event_id), "1", ex=REPEATED_FOR_S)
-        for chunk in chunks(records.events):
-            for table in (keys.messages(cell), keys.repeats(cell)):
-                pipe.hdel(table, *chunk)
-            for index in _event_indexes(cell):
-                pipe.zrem(index, *chunk)
+        _remove_messages(pipe, cell, records.events)
         self._remove_deliveries(pipe, cell, records.notifications)
-        for chunk in chunks(records.questions):
-            pipe.zrem(keys.questions(cell), *chunk)
-            pipe.hdel(keys.question_details(cell), *chunk)
-            pipe.hdel(keys.questions_again(cell), *chunk)
+        for questions in chunks(records.questions):
+            pipe.zrem(keys.questions(cell), *questions)
+            pipe.hdel(keys.question_details(cell), *questions)
+            pipe.hdel(keys.questions_again(cell), *questions)
 
     def _remove_passed_on(self, records: CompanyRecords) -> None:
         """Remove the copies of messages that were passed on to other cells.
@@ -165,11 +162,7 @@ class CompanyEraser:
             for cell in keys.cells() if records.events else ():
                 if cell == home:
                     continue
-                for chunk in chunks([inbox.passed_on_id(event_id, cell) for event_id in records.events]):
-                    for table in (keys.messages(cell), keys.repeats(cell)):
-                        pipe.hdel(table, *chunk)
-                    for index in _event_indexes(cell):
-                        pipe.zrem(index, *chunk)
+                _remove_messages(pipe, cell, [inbox.passed_on_id(id_, cell) for id_ in records.events])
                 pipe.incr(keys.cursor(cell))
             pipe.execute()
 
@@ -200,8 +193,8 @@ class CompanyEraser:
         for chunk in chunks(records.notifications):
             self._client.zrem(keys.published(keys.cell_of(company_id)), *chunk)
         self._finder.read_stream(records)
-        for chunk in chunks(records.stream):
-            self._client.xdel(keys.stream(), *chunk)
+        for entries in chunks(records.stream):
+            self._client.xdel(keys.stream(), *entries)
         for lane in self._lanes():
             forget_attempt(self._client, lane, set(records.notifications))
         unreadable.forget(self._client, "company", company_id)
@@ -220,9 +213,13 @@ def _connection_indexes(cell: int) -> list[str]:
     return [keys.repairs(cell), *keys.connections(cell)]
 
 
-def _event_indexes(cell: int) -> list[str]:
+def _remove_messages(pipe: "Pipeline[Any]", cell: int, event_ids: Sequence[str]) -> None:
     statuses = [keys.events_of(cell, status) for status in INDEXED_STATUSES]
-    return [keys.events(cell), keys.retries(cell), *statuses]
+    for chunk in chunks(event_ids):
+        for table in (keys.messages(cell), keys.repeats(cell)):
+            pipe.hdel(table, *chunk)
+        for index in (keys.events(cell), keys.retries(cell), *statuses):
+            pipe.zrem(index, *chunk)
 
 
 def _keys_of(records: CompanyRecords) -> list[str]:

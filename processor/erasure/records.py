@@ -16,10 +16,10 @@ from processor.store.encryption import KeyMissing, decrypt
 from processor.store.inbox import UNRECOGNISED, UNRECOGNISED_STATUSES
 from processor.store.message_records import MessageRecord, load_anything, unpack_content
 from processor.store.records import members
+from processor.store.round_trip import chunks
 from processor.store.visit_steps import VisitStep
 
 STREAM_PAGE = 1_000
-CHUNK = 500
 
 
 @dataclass(slots=True)
@@ -165,9 +165,3 @@ class RecordFinder:
         for member in members:
             if json.loads(member)[1] == company_id:
                 yield member
-
-
-def chunks(rows: Sequence[Any]) -> Iterator[list[Any]]:
-    """The rows in lists of at most ``CHUNK``."""
-    for start in range(0, len(rows), CHUNK):
-        yield list(rows[start : start + CHUNK])

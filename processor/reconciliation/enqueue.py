@@ -1,5 +1,6 @@
 """Puts what a comparison found into the inbox, as ordinary events."""
 
+from collections.abc import Callable
 from typing import Any
 
 from redis import Redis
@@ -18,21 +19,19 @@ class Enqueuer:
     def __init__(self, client: "Redis[Any]", *, inbox: Inbox, waker: Waker) -> None:
         self._client, self._inbox, self._waker = client, inbox, waker
 
-    def add(self, pipe: "Pipeline[Any]", diff: CompanyDiff) -> None:
-        """Add to a transaction: the events, and that Codat shows the company to our key."""
-        for event in diff.events:
-            self._inbox.add(pipe, event, observations.encode(event))
-        if diff.is_shown:
-            visibility.mark_shown(pipe, [diff.company_id])
+    def enqueue(
+        self, diff: CompanyDiff, stage: Callable[["Pipeline[Any]"], object] = lambda _pipe: None
+    ) -> None:
+        """Write the events, and that Codat shows the company to our key; then request a drain for the events.
 
-    def wake(self, diff: CompanyDiff) -> None:
-        """Request a drain if there are events; call it after the transaction."""
+        ``stage`` adds to the same transaction.
+        """
+        with self._client.pipeline(transaction=True) as pipe:
+            stage(pipe)
+            for event in diff.events:
+                self._inbox.add(pipe, event, observations.encode(event))
+            if diff.is_shown:
+                visibility.mark_shown(pipe, [diff.company_id])
+            pipe.execute()
         if diff.events:
             self._waker.wake_drain()
-
-    def enqueue(self, diff: CompanyDiff) -> None:
-        """Write the events in a transaction of their own and request a drain."""
-        with self._client.pipeline(transaction=True) as pipe:
-            self.add(pipe, diff)
-            pipe.execute()
-        self.wake(diff)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from handlers.events import Trigger
 from processor.codat.client import CodatClient
@@ -117,13 +118,13 @@ class Reconciler:
             diff = self._compare(company_id, listing, trigger)
         except CodatError as error:
             return CompanyResult(company_id, None, error)
+
+        def settle(pipe: "Pipeline[Any]") -> None:
+            if diff.history_error is None:
+                self._poll_queue.clear_request(pipe, company_id)
+
         if not dry_run:
-            with self._client.pipeline(transaction=True) as pipe:
-                self._enqueuer.add(pipe, diff)
-                if diff.history_error is None:
-                    self._poll_queue.clear_request(pipe, company_id)
-                pipe.execute()
-            self._enqueuer.wake(diff)
+            self._enqueuer.enqueue(diff, settle)
         return CompanyResult(company_id, diff, diff.history_error)
 
     def _compare(self, company_id: str, listing: CompanyResponse | None, trigger: Trigger) -> CompanyDiff:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from redis import Redis
@@ -19,6 +18,7 @@ from processor.store import each_cell, keys, unreadable, visibility
 from processor.store.decoding import text_fields
 from processor.store.queries import Reader
 from processor.store.records import COMPANY, StoredConnection, members
+from processor.store.round_trip import chunks
 
 PAGE_SIZE = 200
 
@@ -54,7 +54,7 @@ class ListingScan:
         start = None if self._baseline.is_scanned() else self._baseline.started_at()
         due = self._clock() + delay
         company_ids: set[str] = set()
-        for chunk in _chunks(companies, PAGE_SIZE):
+        for chunk in chunks(companies, PAGE_SIZE):
             if self._stop():
                 return len(company_ids)
             company_ids.update(company.id for company in chunk)
@@ -118,7 +118,7 @@ class ListingScan:
 
     def _request_vanished(self, listed_ids: set[str]) -> None:
         """Request a poll of the companies that Codat showed before and does not list now."""
-        for company_ids in _chunks(each_cell.members(self._client, keys.companies), 1_000):
+        for company_ids in chunks(each_cell.members(self._client, keys.companies), 1_000):
             missing = [company_id for company_id in company_ids if company_id not in listed_ids]
             if not missing:
                 continue
@@ -142,8 +142,3 @@ def _is_older(company: CompanyResponse, start: datetime, now: datetime) -> bool:
     return company.created is not None and company.created < to_codat_time(
         start, asked_at=company.asked_at, now=now
     )
-
-
-def _chunks(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while chunk := list(islice(rows, size)):
-        yield chunk

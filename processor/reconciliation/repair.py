@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from redis import Redis, WatchError
+from redis.client import Pipeline
 
 from handlers.connection import Connection
 from handlers.events import Trigger
@@ -16,10 +17,12 @@ from processor.clock import to_ms, utc_now
 from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
-from processor.reconciliation.kept_messages import PAGE_SIZE, KeptMessages
+from processor.reconciliation.kept_messages import KeptMessages
 from processor.store import each_cell, keys, records, unreadable
+from processor.store.decoding import text
 from processor.store.queries import Reader
 from processor.store.records import CONNECTION, MEMBER, StoredConnection
+from processor.store.round_trip import chunks
 
 REPAIR = Trigger("the record was damaged, and is made again", quiet=True)
 NOT_IN_MESSAGES = "Messages that are kept do not name this connection"
@@ -110,18 +113,15 @@ class ConnectionRepair:
 
     def _find_company_id(self, cell: int, connection_id: str) -> str | None:
         """The company that lists the connection as its own; ``None`` if no company does."""
-        company_ids = [
-            member.decode() for member, _ in self._client.zscan_iter(keys.companies(cell), count=1_000)
-        ]
-        for start in range(0, len(company_ids), PAGE_SIZE):
-            chunk = company_ids[start : start + PAGE_SIZE]
+        members = self._client.zscan_iter(keys.companies(cell), count=1_000)
+        for chunk in chunks(text(member) for member, _ in members):
             with self._client.pipeline(transaction=False) as pipe:
                 for company_id in chunk:
                     pipe.hexists(keys.company(company_id), MEMBER + connection_id)
                 replies = pipe.execute(raise_on_error=False)
             for company_id, reply in zip(chunk, replies, strict=True):
                 if not unreadable.is_wrong_type(reply) and reply:
-                    return str(company_id)
+                    return company_id
         return None
 
     def _write(self, cell: int, connection: Connection, heard_ms: int | None) -> None:
@@ -164,10 +164,10 @@ class ConnectionRepair:
             if damaged_record is not None:
                 self._client.set(record_key, damaged_record, nx=True)
             raise
-        with self._client.pipeline(transaction=True) as pipe:
+
+        def unlist(pipe: "Pipeline[Any]") -> None:
             for index in keys.connections(cell):
                 pipe.zrem(index, connection_id)
-            self._enqueuer.add(pipe, diff)
-            pipe.execute()
-        self._enqueuer.wake(diff)
+
+        self._enqueuer.enqueue(diff, unlist)
         return len(diff.events)

@@ -1,12 +1,25 @@
 """Commands and calls of scripts that are sent together; each has its own reply."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
 from redis import Redis, RedisError
 from redis.exceptions import NoScriptError
 
 from processor.store.acknowledgement import NONE, Acknowledgement
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""Members or keys that one round trip takes where there may be many."""
+
+
+def chunks(rows: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The rows in lists of at most ``size``."""
+    rest = iter(rows)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 class RoundTrip:

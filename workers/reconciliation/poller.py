@@ -123,8 +123,4 @@ class Poller:
         if self._first_syncs is not None and self._first_syncs.start(company_id, diff.connections.values()):
             next_at = min(plan.next_at, now + timedelta(seconds=FIRST_PAUSE_S))
             plan = replace(plan, next_at=next_at, backoff_s=FIRST_PAUSE_S)
-        with self._client.pipeline(transaction=True) as pipe:
-            self._enqueuer.add(pipe, diff)
-            self._queue.reschedule(pipe, due, plan, polled_at=now)
-            pipe.execute()
-        self._enqueuer.wake(diff)
+        self._enqueuer.enqueue(diff, lambda pipe: self._queue.reschedule(pipe, due, plan, polled_at=now))
