@@ -26,6 +26,7 @@ from handlers.events import (
     UnhandledEvent,
     UnidentifiedConnectionChanged,
 )
+from handlers.facts import COMPLETE
 from handlers.reads import DataTypeRead
 from processor.alerts.envelope import Envelope, build_envelope, missing_ids
 from processor.codat.json_values import (
@@ -39,7 +40,6 @@ from processor.codat.json_values import (
     as_word,
 )
 
-COMPLETE = "Complete"
 UNSPECIFIED_ERROR = "InternalError"
 
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")

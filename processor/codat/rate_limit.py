@@ -121,8 +121,7 @@ class RateLimiter:
         now = self._clock()
         if quota is not None and quota.remaining is None:
             quota = None
-        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        resets_at = midnight
+        resets_at = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         if quota is not None and quota.resets_at is not None:
             resets_at = min(now + (quota.resets_at - quota.seen_at), now + timedelta(days=1))
         blocked_ms = "" if block_s is None else to_ms(now + timedelta(seconds=block_s))
@@ -134,7 +133,7 @@ class RateLimiter:
                     permit.token,
                     permit.number,
                     "" if quota is None or quota.limit is None else quota.limit,
-                    "" if quota is None or quota.remaining is None else quota.remaining,
+                    "" if quota is None else quota.remaining,
                     to_ms(resets_at),
                     blocked_ms,
                 ],

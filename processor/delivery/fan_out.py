@@ -21,6 +21,7 @@ from processor.settings.definitions import Settings
 from processor.store import keys, records, unreadable
 from processor.store.acknowledgement import NONE, Acknowledgement, NotReplicated
 from processor.store.decoding import text, text_fields
+from processor.store.each_cell import grouped
 from processor.store.records import COMPANY, NOTIFICATION
 from processor.store.round_trip import RoundTrip
 
@@ -265,7 +266,4 @@ class FanOut:
 
 
 def _by_cell(decided: Iterable[Decided]) -> dict[int, list[Decided]]:
-    cells: dict[int, list[Decided]] = {}
-    for notification in decided:
-        cells.setdefault(notification.cell, []).append(notification)
-    return cells
+    return grouped((notification.cell, notification) for notification in decided)

@@ -89,8 +89,8 @@ class MailServer:
     tls: ssl.SSLContext | None = None
     verify: bool = True
 
-    def send(self, mail: EmailMessage, before_message: Callable[[], None] | None = None) -> str:
-        """Send an e-mail; the final reply.
+    def send(self, mail: EmailMessage, before_message: Callable[[], None] | None = None) -> None:
+        """Send an e-mail.
 
         ``before_message`` is called just before the message is sent, and can raise to prevent it. Raises
         :class:`ReplyLost` where the server may have accepted it.
@@ -98,7 +98,6 @@ class MailServer:
         with self._open() as server:
             server.before_message = before_message
             server.send_message(mail)
-        return "250 accepted"
 
     def probe(self) -> bool:
         """Start TLS, log in and send NOOP; whether the session has TLS."""

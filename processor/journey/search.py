@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from processor.codat.names import without_accents
-from processor.journey.models import PlatformView
+from processor.journey.models import OTHER, PlatformView
 from processor.languages.current import either, gettext, mark
 
 GROUPS: Mapping[str, str] = {
@@ -18,7 +18,6 @@ GROUPS: Mapping[str, str] = {
 }
 """Labels of the source types in the order of the pages; any other type belongs to the last group."""
 
-OTHER = "Other"
 BANKING = "Banking"
 
 _ALIASES: Mapping[str, str] = {

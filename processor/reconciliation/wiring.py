@@ -88,9 +88,7 @@ def compare_now(container: Container, company_id: str) -> CompanyDiff:
 
     Raises :class:`Conflict` without an API key, and ``CodatError`` where Codat does not answer.
     """
-    if container.codat is None:
-        raise Conflict("Codat cannot be asked: CODAT_API_KEY is unset.")
-    comparer = _build_comparer(container, container.codat)
+    comparer = _build_comparer(container, _codat_of(container))
     diff = comparer.compare(company_id, BY_OPERATOR, record_unchanged=True)
     _build_enqueuer(container).enqueue(diff)
     return diff
@@ -101,10 +99,8 @@ def check_consumers(container: Container) -> None:
 
     Raises :class:`Conflict` without an API key, and ``CodatError`` where Codat does not answer.
     """
-    if container.codat is None:
-        raise Conflict("Codat cannot be asked: CODAT_API_KEY is unset.")
     monitor = WebhookMonitor(container.redis, settings=container.settings)
-    monitor.check_consumers(container.codat.list_webhooks(), container.clock())
+    monitor.check_consumers(_codat_of(container).list_webhooks(), container.clock())
 
 
 def build_repair(container: Container) -> ConnectionRepair:
@@ -124,6 +120,12 @@ def build_repair(container: Container) -> ConnectionRepair:
 def build_verification(container: Container) -> ConnectionVerification:
     """Build the verification of connections."""
     return ConnectionVerification(container.reader, policy=container.policy)
+
+
+def _codat_of(container: Container) -> CodatClient:
+    if container.codat is None:
+        raise Conflict("Codat cannot be asked: CODAT_API_KEY is unset.")
+    return container.codat
 
 
 def _build_comparer(container: Container, codat: CodatClient) -> CompanyComparer:

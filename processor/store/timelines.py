@@ -84,8 +84,7 @@ def page(client: "Redis[Any]", connection_id: str, *, limit: int, cursor: str | 
         pipe.llen(name)
         pipe.lrange(name, -limit if end is None else max(0, end - limit), -1 if end is None else end - 1)
         length, rows = pipe.execute(raise_on_error=False)
-    if unreadable.is_wrong_type(rows):
-        unreadable.note(client, TIMELINE, connection_id, rows)
+    if unreadable.is_damaged(client, TIMELINE, connection_id, rows):
         return ResultPage([], None)
     first = max(0, (length if end is None else end) - limit)
     read = (unreadable.read(client, TIMELINE, connection_id, partial(load, row)) for row in reversed(rows))

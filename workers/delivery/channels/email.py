@@ -149,7 +149,7 @@ class EmailSender(Sender):
     def _submit(self, message: EmailMessage, before_message: Callable[[], None]) -> AttemptResult:
         began = time.monotonic()
         try:
-            reply = self._server.send(message, before_message)
+            self._server.send(message, before_message)
         except (CalledOff, LeaseLost):
             error = "the attempt was given up before the message was sent"
             return AttemptResult(AttemptVerdict.AGAIN, elapsed_ms(began), error=error, counts=False)
@@ -157,7 +157,7 @@ class EmailSender(Sender):
             return AttemptResult(AttemptVerdict.UNCERTAIN, elapsed_ms(began), error=str(lost))
         except (smtplib.SMTPException, OSError) as failure:
             return _refusal(failure, elapsed_ms(began))
-        return AttemptResult(AttemptVerdict.DELIVERED, elapsed_ms(began), status=250, excerpt=reply)
+        return AttemptResult(AttemptVerdict.DELIVERED, elapsed_ms(began), status=250, excerpt="250 accepted")
 
 
 def email_sender(container: Container) -> EmailSender:

@@ -11,8 +11,8 @@ from processor.errors import ProcessorError
 from processor.humanize import data_type
 from processor.journey.errors import AlreadyConnected
 from processor.journey.link_redirect import Kind, LinkRedirect
-from processor.journey.models import PlatformView
-from processor.journey.search import OTHER, group_of
+from processor.journey.models import OTHER, PlatformView
+from processor.journey.search import group_of
 from processor.languages import current
 from processor.web.merchant.cards import card_of, dates_of
 from processor.web.merchant.copy import connection_states, errors, redirect_outcomes, terms
