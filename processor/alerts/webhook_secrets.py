@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from redis import Redis, RedisError
@@ -51,10 +50,9 @@ class WebhookSecrets:
         client: "Redis[Any]",
         configured: Sequence[str],
         *,
-        clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client, self._clock, self._monotonic = client, clock, monotonic
+        self._client, self._monotonic = client, monotonic
         self._configured = {decode_secret(secret) for secret in configured}
         self._keys: tuple[bytes, ...] | None = None
         self._read_at: float | None = None
@@ -82,7 +80,7 @@ class WebhookSecrets:
         if len(rows) >= MOST_SECRETS:
             raise Conflict(f"There are {MOST_SECRETS} secrets already; remove one first.")
         id_ = f"whs_{secrets.token_hex(6)}"
-        row = {"secret": secret.strip(), "added_at": to_iso(self._clock()), "added_by": by}
+        row = {"secret": secret.strip(), "added_at": to_iso(utc_now()), "added_by": by}
         self._client.hset(keys.webhook_secrets(), id_, encrypt(json.dumps(row)))
         self._read_at = None
         return StoredSecret(id_, row["added_at"], by)

@@ -26,15 +26,8 @@ SECRET_OVERLAP = timedelta(hours=24)
 MOST_SUBSCRIBERS = 200
 MOST_OLD_SECRETS = 5
 
-DEFAULTS: Mapping[str, Any] = {
-    "types": (),
-    "headers": {},
-    "description": "",
-    "ordered": False,
-    "traceparent": False,
-    "rate_per_s": 0.0,
-}
-"""The fields that can be given for a new subscriber, and changed later."""
+CHANGEABLE = ("types", "headers", "description", "ordered", "traceparent", "rate_per_s")
+"""The fields that can be given for a new subscriber, and changed later; ``None`` stands for the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +84,12 @@ class Subscribers:
         self._clock = clock
 
     def add(self, *, url: str, enabled: bool = True, **fields: Any) -> Subscriber:
-        """A new subscriber with a new secret; ``fields`` are some of those in ``DEFAULTS``.
+        """A new subscriber with a new secret; ``fields`` are some of ``CHANGEABLE``.
 
         Raises ``Conflict`` at the largest number of subscribers.
         """
         id_, now_ms = f"sub_{secrets.token_hex(12)}", to_ms(self._clock())
-        row = self._row({"url": url, **DEFAULTS, **fields})
+        row = self._row({"url": url, **dict.fromkeys(CHANGEABLE), **fields})
         row |= {"id": id_, "secret": encrypt(new_secret()), "created_ms": now_ms}
         if self._client.zcard(keys.subscribers()) >= self._most:
             raise Conflict(f"There are {self._most} subscribers already; remove one first.")
@@ -128,7 +121,7 @@ class Subscribers:
         return _existing(self.find(subscriber_id))
 
     def change(self, subscriber_id: str, **fields: Any) -> Subscriber:
-        """Change the given fields: those of ``DEFAULTS``, and the URL.
+        """Change the given fields: those of ``CHANGEABLE``, and the URL.
 
         A URL that stays is not checked: the rules may be stricter than when it was set.
         """
@@ -179,8 +172,8 @@ class Subscribers:
             "types": lambda types: json.dumps(rules.check_types(types or ())),
             "headers": lambda headers: encrypt(json.dumps(rules.check_headers(headers or {}))),
             "description": lambda description: rules.check_description(description or ""),
-            "ordered": int,
-            "traceparent": int,
+            "ordered": lambda ordered: int(bool(ordered)),
+            "traceparent": lambda traceparent: int(bool(traceparent)),
             "rate_per_s": rules.check_rate,
         }
         return {name: stored[name](value) for name, value in fields.items()}

@@ -98,6 +98,11 @@ def asked_of(row: Mapping[str, str]) -> tuple[AskedFor, ...] | None:
     return asked_for(json.loads(text)) if text else None
 
 
+def products_of(row: Mapping[str, str]) -> list[str]:
+    """A company's products at Codat as they are known here; empty where they are not."""
+    return list(json.loads(row.get("products") or "[]"))
+
+
 def platforms_of(row: Mapping[str, str]) -> PlatformChoice:
     """The choice of platforms by a company's caller."""
     choice = cast(Mapping[str, Any], json.loads(row.get("platforms") or "{}"))

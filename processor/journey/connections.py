@@ -1,7 +1,6 @@
 """Changes of connections: choose a platform, link, unlink, delete. Codat changes first, then the store."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -13,6 +12,7 @@ from processor.codat.errors import CodatConflict, CodatNotFound, CodatUncertain
 from processor.codat.models import ConnectionResponse
 from processor.errors import CodatError, CodatRefused, Conflict, Invalid, NotFound
 from processor.journey.companies import look_for_lost
+from processor.journey.company_fields import products_of
 from processor.journey.errors import AlreadyConnected
 from processor.journey.events import CompanyFields, JourneyEvents
 from processor.journey.models import ChangeResult, LinkSession, PlatformView
@@ -53,11 +53,9 @@ class ConnectionService:
         records: Records,
         events: JourneyEvents,
         queue_questions: QueueQuestions,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._codat, self._platform = codat, platform
         self._records, self._events, self._queue_questions = records, events, queue_questions
-        self._sleep = sleep
 
     def connect(
         self, company: CompanyFields, platform_key: str, parameters: Mapping[str, str]
@@ -91,7 +89,7 @@ class ConnectionService:
             def pending() -> ConnectionResponse | None:
                 return _pending_connection(self._codat.list_connections(company_id), platform_key)
 
-            return look_for_lost(lost, pending, self._sleep)
+            return look_for_lost(lost, pending, time.sleep)
 
     def link(self, company: CompanyFields, connection_id: str, parameters: Mapping[str, str]) -> LinkSession:
         """A fresh link to resume or reconnect; raises :class:`AlreadyConnected` as ``connect`` does."""
@@ -151,7 +149,7 @@ class ConnectionService:
 
         Codat refuses that for its standard products, and while one is being read.
         """
-        for product in json.loads(company.get("products") or "[]"):
+        for product in products_of(company):
             with contextlib.suppress(CodatRefused, CodatNotFound, CodatConflict):
                 self._codat.refresh_product(company["id"], product)
 

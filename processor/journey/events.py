@@ -52,12 +52,9 @@ class JourneyEvents:
         reader: Reader,
         clock: Callable[[], datetime],
         settle_s: float,
-        sleep: Callable[[float], None] = time.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inbox, self._waker, self._reader = inbox, waker, reader
         self._clock, self._settle_s = clock, settle_s
-        self._sleep, self._monotonic = sleep, monotonic
 
     def is_known(self, connection_id: str) -> bool:
         """Whether the store has the connection."""
@@ -124,14 +121,14 @@ class JourneyEvents:
 
     def wait_until_handled(self, event_id: str) -> bool:
         """Wait up to ``settle_s`` until a worker handled the event; whether it was processed."""
-        deadline = self._monotonic() + self._settle_s
+        deadline = time.monotonic() + self._settle_s
         while self._settle_s > 0:
             row = self._reader.event(event_id)
             if row is None or row.get("status") != "pending":
                 return row is not None and row.get("status") == "processed"
-            if self._monotonic() >= deadline:
+            if time.monotonic() >= deadline:
                 break
-            self._sleep(POLL_INTERVAL_S)
+            time.sleep(POLL_INTERVAL_S)
         return False
 
     def _fields(

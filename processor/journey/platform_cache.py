@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -68,20 +68,18 @@ class PlatformCache:
 class OnPremisePlatforms:
     """Which platforms are software on the customer's computer, read again after ``ON_PREMISE_FRESH_S``."""
 
-    def __init__(
-        self, cache: PlatformCache | None, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._cache, self._monotonic = cache, monotonic
+    def __init__(self, cache: PlatformCache | None) -> None:
+        self._cache = cache
         self._on_premise: Mapping[str, bool] = {}
         self._refresh_at = float("-inf")
 
     def __call__(self) -> Mapping[str, bool]:
         """Whether each platform is on-premise, by key; empty without a catalogue. Raises ``RedisError``."""
-        if self._cache is not None and self._monotonic() >= self._refresh_at:
+        if self._cache is not None and time.monotonic() >= self._refresh_at:
             catalogue = self._cache.get()
             platforms = catalogue.platforms if catalogue else ()
             self._on_premise = {platform.key: platform.is_on_premise for platform in platforms}
-            self._refresh_at = self._monotonic() + ON_PREMISE_FRESH_S
+            self._refresh_at = time.monotonic() + ON_PREMISE_FRESH_S
         return self._on_premise
 
 

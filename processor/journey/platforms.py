@@ -62,11 +62,10 @@ class Platforms:
         cache: PlatformCache,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
         spawn: Spawn = run_in_background,
     ) -> None:
         self._codat, self._cache = codat, cache
-        self._clock, self._monotonic, self._sleep, self._spawn = clock, monotonic, sleep, spawn
+        self._clock, self._monotonic, self._spawn = clock, monotonic, spawn
         self._memory: Catalogue | None = None
         self._memory_until = float("-inf")
         self._failure: tuple[CodatError, float] | None = None
@@ -153,7 +152,7 @@ class Platforms:
                     busy = CodatUnavailable("The platforms are being read; try again shortly.")
                     self._failure = (busy, self._monotonic())
                     raise busy
-                self._sleep(POLL_INTERVAL_S)
+                time.sleep(POLL_INTERVAL_S)
 
     def _read_list(self, previous: Catalogue | None) -> Catalogue:
         try:

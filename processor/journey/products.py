@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from processor.codat.client import CodatClient
 from processor.errors import Invalid
+from processor.journey.company_fields import products_of
 from processor.journey.connections import QueueQuestions
 from processor.journey.errors import CodatNotSet
 from processor.journey.events import CompanyFields
@@ -40,7 +41,7 @@ class ProductService:
         company = self._lookup.company(company_id)
         shown = self._codat.get_company(company_id).products
         if shown is None:
-            return stored_products(company)
+            return products_of(company)
         self._keep(company, shown)
         return list(shown)
 
@@ -51,7 +52,7 @@ class ProductService:
         """
         company = self._checked(company_id, product)
         self._codat.add_product(company_id, product)
-        products = list(dict.fromkeys([*stored_products(company), product]))
+        products = list(dict.fromkeys([*products_of(company), product]))
         self._keep(company, products)
         self._queue_questions(company_id)
         return products
@@ -60,7 +61,7 @@ class ProductService:
         """Take a product from the company, also its last one; its products now."""
         company = self._checked(company_id, product)
         self._codat.remove_product(company_id, product)
-        products = [known for known in stored_products(company) if known != product]
+        products = [known for known in products_of(company) if known != product]
         self._keep(company, products)
         return products
 
@@ -77,10 +78,5 @@ class ProductService:
         return self._lookup.company(company_id)
 
     def _keep(self, company: CompanyFields, products: Sequence[str]) -> None:
-        if list(products) != stored_products(company):
+        if list(products) != products_of(company):
             self._records.save_local_fields(company["id"], {"products": json.dumps(list(products))})
-
-
-def stored_products(company: CompanyFields) -> list[str]:
-    """The products as they are known here."""
-    return list(json.loads(company.get("products") or "[]"))

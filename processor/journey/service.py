@@ -15,7 +15,7 @@ from processor.journey import requests
 from processor.journey.accounts import Accounts
 from processor.journey.asking import CompanyQuestions
 from processor.journey.companies import CompanyService
-from processor.journey.company_fields import CompanyDetails, asked_of, platforms_of
+from processor.journey.company_fields import CompanyDetails, asked_of, platforms_of, products_of
 from processor.journey.connections import ConnectionService
 from processor.journey.consent_texts import ConsentText
 from processor.journey.consents import Consents
@@ -30,7 +30,7 @@ from processor.journey.opt_out import ReminderOptOut
 from processor.journey.people import People
 from processor.journey.platform_requests import PlatformRequests
 from processor.journey.platforms import Platforms
-from processor.journey.products import ProductService, stored_products
+from processor.journey.products import ProductService
 from processor.journey.progress import sync_view
 from processor.journey.records import Records
 from processor.journey.tokens import Tokens
@@ -313,6 +313,6 @@ class Journey:
             asked_for=self._settings.ask_for if (asked := asked_of(row)) is None else asked,
             skipped=tuple(json.loads(row.get("skipped") or "[]")),
             platforms=platforms_of(row),
-            products=tuple(stored_products(row)) if row.get("products") else self._settings.codat_products,
+            products=tuple(products_of(row)) if row.get("products") else self._settings.codat_products,
             **fields,
         )

@@ -41,14 +41,18 @@ def was_shown(client: "Redis[Any]", company_id: str) -> bool:
     return bool(client.sismember(keys.shown(keys.cell_of(company_id)), keys.shown_as(company_id)))
 
 
-def not_shown(client: "Redis[Any]", limit: int = 200) -> list[tuple[str, datetime]]:
+MOST_NOT_SHOWN = 200
+
+
+def not_shown(client: "Redis[Any]") -> list[tuple[str, datetime]]:
     """Companies in messages that Codat neither knows nor ever showed, with the time of its last answer.
 
-    Newest first, up to ``limit``.
+    Newest first, up to ``MOST_NOT_SHOWN``.
     """
     pages = each_cell.replies(
-        client, lambda pipe, cell: pipe.zrevrange(keys.not_shown(cell), 0, limit - 1, withscores=True)
+        client,
+        lambda pipe, cell: pipe.zrevrange(keys.not_shown(cell), 0, MOST_NOT_SHOWN - 1, withscores=True),
     )
-    rows = sorted(chain(*pages), key=lambda row: row[1], reverse=True)[:limit]
+    rows = sorted(chain(*pages), key=lambda row: row[1], reverse=True)[:MOST_NOT_SHOWN]
     companies = [(text(company_id), from_ms(at_ms)) for company_id, at_ms in rows]
     return [(company_id, at) for company_id, at in companies if not was_shown(client, company_id)]
