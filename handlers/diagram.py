@@ -70,9 +70,8 @@ def table() -> Iterator[str]:
 
 def arrows() -> Iterator[str]:
     """The changes of the link as a Mermaid diagram, line by line."""
-    names = {Link.PENDING: "pending", Link.LINKED: "linked", Link.ENDED: "ended", Link.DELETED: "deleted"}
     yield "stateDiagram-v2"
-    yield f"    [*] --> {names[Link.PENDING]}"
+    yield f"    [*] --> {Link.PENDING.name.lower()}"
     for link, cells in TABLE.items():
         causes: dict[Link, list[str]] = {}
         for column, action in cells.items():
@@ -80,7 +79,7 @@ def arrows() -> Iterator[str]:
             if target is not None:
                 causes.setdefault(target, []).append(column)
         for target, columns in causes.items():
-            yield f"    {names[link]} --> {names[target]}: {', '.join(columns)}"
+            yield f"    {link.name.lower()} --> {target.name.lower()}: {', '.join(columns)}"
 
 
 def document() -> str:

@@ -6,7 +6,7 @@ told of the same subject, about the same connection or company, within ``MATCH_W
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -84,40 +84,31 @@ class MigrationReport:
     """
 
     rows: tuple[SubjectDay, ...]
-    is_safe: bool
-    clean_since: datetime | None
-    safe_from: datetime | None
+    is_safe: bool = False
+    clean_since: datetime | None = None
+    safe_from: datetime | None = None
     obstacles: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Times:
-    legacy: list[datetime] = field(default_factory=list)
-    current: list[datetime] = field(default_factory=list)
 
 
 def compare_generations(messages: Iterable[ChangeMessage], now: datetime) -> MigrationReport:
     """Match the messages of both generations and say whether legacy may be switched off ``now``."""
     ordered = sorted(messages, key=lambda message: message.at)
-    times: dict[tuple[ChangeSubject, str], _Times] = {}
+    times: dict[tuple[ChangeSubject, str, Source], list[datetime]] = {}
     for message in ordered:
-        of_generation = times.setdefault((message.subject, message.about), _Times())
-        if message.generation is Source.LEGACY:
-            of_generation.legacy.append(message.at)
-        else:
-            of_generation.current.append(message.at)
+        times.setdefault((message.subject, message.about, message.generation), []).append(message.at)
     rows: dict[tuple[date, ChangeSubject], SubjectDay] = {}
     last_alone: dict[ChangeSubject, datetime] = {}
     for message in ordered:
         key = (message.at.date(), message.subject)
         row = rows.setdefault(key, SubjectDay(*key))
-        others = times[message.subject, message.about]
+        other = Source.LEGACY if message.generation is Source.CURRENT else Source.CURRENT
+        is_matched = _has_near(times.get((message.subject, message.about, other), ()), message.at)
         if message.generation is Source.CURRENT:
             row.current += 1
-            row.current_only += not _has_near(others.legacy, message.at)
+            row.current_only += not is_matched
         else:
             row.legacy += 1
-            if _has_near(others.current, message.at):
+            if is_matched:
                 row.both += 1
             elif now - message.at < MATCH_WITHIN:
                 row.open += 1
@@ -142,7 +133,7 @@ def _with_verdict(
 ) -> MigrationReport:
     alerts = [message for message in messages if message.generation is Source.LEGACY]
     if not alerts:
-        return MigrationReport(tuple(rows), is_safe=False, clean_since=None, safe_from=None)
+        return MigrationReport(tuple(rows))
     obstacles = [
         f"{subject}: an alert of {at:%Y-%m-%d %H:%M} UTC came by no current message. Is the consumer"
         f" subscribed to {' and '.join(CURRENT_TYPES[subject])}?"
@@ -153,13 +144,8 @@ def _with_verdict(
         (message.at for message in messages if message.generation is Source.CURRENT), default=None
     )
     if first_current is None:
-        return MigrationReport(
-            tuple(rows),
-            is_safe=False,
-            clean_since=None,
-            safe_from=None,
-            obstacles=("No current message has come: register a consumer first.", *obstacles),
-        )
+        none_came = "No current message has come: register a consumer first."
+        return MigrationReport(tuple(rows), obstacles=(none_came, *obstacles))
     clean_since = max([first_current, alerts[0].at, *last_alone.values()])
     safe_from = clean_since + timedelta(days=CLEAN_DAYS)
     if not obstacles and now < safe_from:
