@@ -205,15 +205,16 @@ class Journey:
         """A connection to a platform to be authorised; a pending one is used again.
 
         ``parameters`` and ``lang`` are added to the link; ``return_url`` and ``state`` are its way back; with
-        ``keep_way_back`` that of the link before stays. Raises :class:`AlreadyConnected` for a second linked
-        accounting connection, and :class:`Invalid` for an unknown platform.
+        ``keep_way_back`` that of the link before stays. Raises :class:`AlreadyConnected` for a
+        second linked accounting connection, and :class:`Invalid` for an unknown platform.
         """
         row = self._lookup.company(company_id)
         requests.check_platform_key(platform_key)
         link_parameters = requests.link_parameters(parameters, lang)
         return_to = self.way_back.checked(return_url, state)
         session = self._connection_service().connect(row, platform_key, link_parameters)
-        self.way_back.keep(company_id, session.connection_id, return_to, replaces=not keep_way_back)
+        if not keep_way_back:
+            self.way_back.keep(company_id, session.connection_id, return_to)
         return session
 
     def link(
@@ -232,7 +233,8 @@ class Journey:
         row, _ = self._lookup.existing(connection_id, company_id)
         return_to = self.way_back.checked(return_url, state)
         session = self._connection_service().link(row, connection_id, link_parameters)
-        self.way_back.keep(row["id"], connection_id, return_to, replaces=not keep_way_back)
+        if not keep_way_back:
+            self.way_back.keep(row["id"], connection_id, return_to)
         return session
 
     def consent(

@@ -46,15 +46,8 @@ class WayBack:
             raise Invalid(errors=errors)
         return return_to
 
-    def keep(
-        self, company_id: str, connection_id: str, return_to: ReturnTo | None, *, replaces: bool = True
-    ) -> None:
-        """Keep the way back of a link to a connection; ``None`` forgets that of an earlier link.
-
-        Without ``replaces`` that of an earlier link stays: the user goes on from our own page.
-        """
-        if not replaces:
-            return
+    def keep(self, company_id: str, connection_id: str, return_to: ReturnTo | None) -> None:
+        """Keep the way back of a link to a connection; ``None`` forgets that of an earlier link."""
         self._records.save_return(
             company_id, connection_id, None if return_to is None else (return_to.url, return_to.state)
         )
