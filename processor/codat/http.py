@@ -20,7 +20,7 @@ from processor.clock import utc_now
 from processor.codat.errors import CodatFailing, CodatUncertain, CodatUnusable
 from processor.codat.http_headers import as_http_date, pause_s
 from processor.codat.names import path_of, query_of
-from processor.codat.refusals import refusal
+from processor.codat.refusals import RawResponse, refusal
 from processor.errors import CodatError, CodatUnavailable
 
 MAX_RETRIES = 2
@@ -59,15 +59,6 @@ class CodatResponse:
     """
 
     body: object
-    asked_at: datetime
-    timed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _RawResponse:
-    status: int
-    headers: httpx.Headers
-    content: bytes
     asked_at: datetime
     timed: bool
 
@@ -142,7 +133,7 @@ class CodatHttp:
                 raise _RetryableError(_unavailable(error)) from error
             if raw.status < 300:
                 return _parse(raw)
-            failure = self._refusal(raw)
+            failure = refusal(raw, self._secrets)
             if raw.status in TRANSIENT:
                 raise _RetryableError(failure, pause_s(raw.headers.get("Retry-After"), raw.asked_at) or 0)
             raise failure
@@ -166,7 +157,7 @@ class CodatHttp:
                 raise _unavailable(error) from error
             except (httpx.TransportError, CodatUnusable) as error:
                 raise CodatUncertain from error
-            failure = self._refusal(raw)
+            failure = refusal(raw, self._secrets)
             if isinstance(failure, CodatFailing) and failure.may_have_worked:
                 raise CodatUncertain(correlation_id=failure.correlation_id) from failure
             raise failure
@@ -195,7 +186,7 @@ class CodatHttp:
         address = self._base_url + path_of(segments)
         return f"{address}?{query_of(query)}" if query else address
 
-    def _send(self, method: str, url: str, body: bytes | None, deadline: float) -> _RawResponse:
+    def _send(self, method: str, url: str, body: bytes | None, deadline: float) -> RawResponse:
         """Send once and read the whole response. Raises transport errors of httpx and ``CodatUnusable``."""
         bound_s = max(0.001, min(self._timeout_s, deadline - self._monotonic()))
         timeout = httpx.Timeout(connect=bound_s, read=bound_s, write=bound_s, pool=bound_s)
@@ -209,7 +200,7 @@ class CodatHttp:
             date = as_http_date(response.headers.get("Date"))
             asked_at = date or self._clock()
             content = self._read_body(response, deadline)
-            return _RawResponse(response.status_code, response.headers, content, asked_at, date is not None)
+            return RawResponse(response.status_code, response.headers, content, asked_at, date is not None)
         except httpx.DecodingError as error:
             raise CodatUnusable("Codat's answer cannot be unpacked.") from error
         finally:
@@ -227,18 +218,8 @@ class CodatHttp:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _refusal(self, raw: _RawResponse) -> CodatError:
-        return refusal(
-            raw.status,
-            raw.headers,
-            raw.content,
-            asked_at=raw.asked_at,
-            timed=raw.timed,
-            secrets=self._secrets,
-        )
 
-
-def _parse(raw: _RawResponse) -> CodatResponse:
+def _parse(raw: RawResponse) -> CodatResponse:
     body = None
     if raw.content.strip():
         try:

@@ -29,6 +29,17 @@ _SENTENCES: Mapping[int, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class RawResponse:
+    """A response as it came, with its time as ``CodatResponse`` has it. Names of headers have any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    asked_at: datetime
+    timed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _ErrorBody:
     """Codat's error object, as far as it can be read."""
 
@@ -42,28 +53,17 @@ class _ErrorBody:
         return self.status is not None or self.correlation_id is not None
 
 
-def refusal(
-    status: int,
-    headers: Mapping[str, str],
-    content: bytes,
-    *,
-    asked_at: datetime,
-    timed: bool,
-    secrets: Sequence[str] = (),
-) -> CodatError:
-    """The error for a response with ``status``; its texts mask the ``secrets``.
-
-    The names of ``headers`` are case-insensitive.
-    """
-    body = _parse_body(content, secrets)
+def refusal(raw: RawResponse, secrets: Sequence[str]) -> CodatError:
+    """The error for a response other than 2xx; its texts mask the ``secrets``."""
+    status, body = raw.status, _parse_body(raw.content, secrets)
     opening = _SENTENCES.get(status)
     if status == 429:
-        return CodatRateLimited(rest_s(headers, asked_at), correlation_id=body.correlation_id)
+        return CodatRateLimited(rest_s(raw.headers, raw.asked_at), correlation_id=body.correlation_id)
     if status == 404 and body.is_from_codat and body.status in (None, 404):
         return CodatNotFound(
             _sentence(opening, 404, body),
-            asked_at=asked_at,
-            timed=timed,
+            asked_at=raw.asked_at,
+            timed=raw.timed,
             correlation_id=body.correlation_id,
         )
     if status == 409:
@@ -79,7 +79,7 @@ def refusal(
         status,
         sentence,
         correlation_id=body.correlation_id,
-        retry_after_s=pause_s(headers.get("Retry-After"), asked_at),
+        retry_after_s=pause_s(raw.headers.get("Retry-After"), raw.asked_at),
         is_from_codat=body.is_from_codat,
     )
 
