@@ -12,23 +12,21 @@ from processor.errors import CodatUnavailable
 
 
 class QuestionClient:
-    """Asks Codat through ``client``; without one (no API key) every answer is empty."""
+    """Asks Codat through ``client``."""
 
-    def __init__(self, client: CodatClient | None, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, client: CodatClient, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._client, self._clock = client, clock
 
     def ask_connection(
         self, company_id: str, connection_id: str, *, seen_before: bool = False
-    ) -> ConnectionSeen | ConnectionGone | None:
-        """The state of a connection at Codat; ``None`` without a client. Raises ``CodatError``.
+    ) -> ConnectionSeen | ConnectionGone:
+        """The state of a connection at Codat. Raises ``CodatError``.
 
         ``ConnectionGone`` is final, so it takes more than a 404: the 404 must be Codat's own, and Codat must
         still show the company. If the company is unknown too, the connection is gone only if this key has
         seen it (``seen_before``); otherwise it may belong to another Codat client with the same webhook
         endpoint, and ``CompanyUnseen`` is raised.
         """
-        if self._client is None:
-            return None
         try:
             response = self._client.get_connection(company_id, connection_id)
         except CodatNotFound as missing:
@@ -48,8 +46,6 @@ class QuestionClient:
         Connections that are not listed are omitted: ask for each of them. Raises ``CodatError``, such as
         ``CompanyUnseen`` if this key cannot see the company.
         """
-        if self._client is None:
-            return {}
         ids = {connection_id.casefold(): connection_id for connection_id in connection_ids}
         try:
             responses = self._client.list_connections(company_id)
@@ -63,14 +59,11 @@ class QuestionClient:
             if response.id.casefold() in ids
         }
 
-    def ask_history(self, company_id: str, connection_ids: Iterable[str] = ()) -> HistorySeen | None:
+    def ask_history(self, company_id: str, connection_ids: Iterable[str] = ()) -> HistorySeen:
         """The read history of these connections, or of the whole company without any, in one request.
 
-        ``None`` without a client. Raises ``CodatError``, such as ``CompanyUnseen`` if this key cannot see the
-        company.
+        Raises ``CodatError``, such as ``CompanyUnseen`` if this key cannot see the company.
         """
-        if self._client is None:
-            return None
         ids = tuple(dict.fromkeys(connection_ids))
         try:
             response = self._client.get_history(company_id, ids[0] if len(ids) == 1 else None)

@@ -20,7 +20,7 @@ class OperatorAlerts:
     """Alerts the operators. ``reachable``: OPERATOR_ALERT_URLS is set."""
 
     def __init__(
-        self, *, lane_admin: LaneAdmin, waker: Waker, reachable: bool, subscribers: Subscribers | None = None
+        self, *, lane_admin: LaneAdmin, waker: Waker, reachable: bool, subscribers: Subscribers
     ) -> None:
         self._subscribers = subscribers
         self._lane_admin = lane_admin
@@ -38,7 +38,7 @@ class OperatorAlerts:
 
     def add_webhooks(self, pipe: "Pipeline[Any]", type_: str, data: Mapping[str, Any]) -> None:
         """Add a signed webhook for each subscriber that names ``type_``, with an id of its own."""
-        for subscriber in self._subscribers.all() if self._subscribers else ():
+        for subscriber in self._subscribers.all():
             if subscriber.wants(type_):
                 self._lane_admin.add_unlisted(pipe, "opc", type_, data, subscriber.id)
 

@@ -137,11 +137,10 @@ class CompanyComparer:
     ) -> tuple[Company, list[ConnectionResponse]]:
         if listing is None and not row:
             listing = self._codat.get_company(company_id)
-        if listing is None:
-            return Company(company_id), self._codat.list_connections(company_id)
-        if listing.connections is not None:
-            return listing.company, list(listing.connections)
-        return listing.company, self._codat.list_connections(company_id)
+        company = Company(company_id) if listing is None else listing.company
+        if listing is None or listing.connections is None:
+            return company, self._codat.list_connections(company_id)
+        return company, list(listing.connections)
 
     def _compare_company(
         self, diff: CompanyDiff, company: Company, row: Mapping[str, str] | None, trigger: Trigger
@@ -226,8 +225,7 @@ class CompanyComparer:
                 event = self._questions.ask_connection(diff.company_id, connection.id, seen_before=True)
             except CodatUnusable:
                 continue
-            if event is not None:
-                comparison.apply(connection, replace(event, trigger=comparison.trigger))
+            comparison.apply(connection, replace(event, trigger=comparison.trigger))
 
     def _compare_history(
         self, comparison: Comparison, responses: Iterable[ConnectionResponse], *, status_first: bool

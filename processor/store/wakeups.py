@@ -9,7 +9,7 @@ from redis import Redis
 from processor.clock import to_ms
 from processor.store import each_cell, inbox_lanes, keys, unreadable
 from processor.store.decoding import text
-from processor.store.inbox import WAKE_MS
+from processor.store.inbox import ASKED, WAKE_MS
 
 MAX_RETRIES = 1_000
 POLL_CLAIM_MS = 30_000
@@ -21,7 +21,7 @@ def claim_sleeping_cells(client: "Redis[Any]") -> list[int]:
     depths = inbox_lanes.depths(client)
     awake = each_cell.replies(client, lambda pipe, cell: pipe.exists(keys.wake(cell)))
     asleep = [cell for cell in keys.cells() if depths[cell] and not awake[cell]]
-    return [cell for cell in asleep if client.set(keys.wake(cell), "asked", nx=True, px=WAKE_MS)]
+    return [cell for cell in asleep if _claim(client, keys.wake(cell))]
 
 
 def due_retries(client: "Redis[Any]", now: datetime) -> Iterator[tuple[str, int]]:
@@ -35,9 +35,7 @@ def due_retries(client: "Redis[Any]", now: datetime) -> Iterator[tuple[str, int]
 
 def claim_question_run(client: "Redis[Any]", now: datetime) -> bool:
     """Claim a run of due questions; false if none is due or a run is claimed."""
-    if not each_cell.due(client, keys.questions, now):
-        return False
-    return bool(client.set(keys.asking(), "asked", nx=True, px=WAKE_MS))
+    return bool(each_cell.due(client, keys.questions, now)) and _claim(client, keys.asking())
 
 
 def hold_question_run(client: "Redis[Any]") -> None:
@@ -52,7 +50,7 @@ def release_question_run(client: "Redis[Any]") -> None:
 
 def claim_delivery_run(client: "Redis[Any]") -> bool:
     """Claim a run over the lanes; false if one is claimed."""
-    return bool(client.set(keys.delivering(), "asked", nx=True, px=WAKE_MS))
+    return _claim(client, keys.delivering())
 
 
 def claim_due_delivery_run(client: "Redis[Any]") -> bool:
@@ -87,9 +85,8 @@ def stop_listening(client: "Redis[Any]", token: str) -> None:
 
 def claim_poll_run(client: "Redis[Any]", now: datetime) -> bool:
     """Claim a poll run; false if no company is due or a run is claimed."""
-    if not each_cell.due(client, keys.looks, now):
-        return False
-    return bool(client.set(keys.polling("looks"), "asked", nx=True, px=POLL_CLAIM_MS))
+    is_due = bool(each_cell.due(client, keys.looks, now))
+    return is_due and _claim(client, keys.polling("looks"), POLL_CLAIM_MS)
 
 
 def release_poll_run(client: "Redis[Any]") -> None:
@@ -99,4 +96,8 @@ def release_poll_run(client: "Redis[Any]") -> None:
 
 def claim_maintenance_run(client: "Redis[Any]") -> bool:
     """Claim a maintenance run; false if one is claimed."""
-    return bool(client.set(keys.polling("sweep"), "asked", nx=True, px=POLL_CLAIM_MS))
+    return _claim(client, keys.polling("sweep"), POLL_CLAIM_MS)
+
+
+def _claim(client: "Redis[Any]", name: str, lifetime_ms: int = WAKE_MS) -> bool:
+    return bool(client.set(name, ASKED, nx=True, px=lifetime_ms))

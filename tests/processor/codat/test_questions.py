@@ -155,13 +155,6 @@ def test_history_of_a_company_that_we_are_not_shown_is_no_answer(bench, asker):
         asker.ask_history(bench.company_id)
 
 
-def test_without_a_client_there_is_no_answer():
-    asker = QuestionClient(None)
-
-    assert asker.ask_connection("c-1", "k-1") is None
-    assert asker.ask_history("c-1", ["k-1"]) is None
-
-
 def test_each_answer_has_an_id_of_its_own(bench, answers):
     answers(bench.json(bench.connection()))
     asker = QuestionClient(bench.client)

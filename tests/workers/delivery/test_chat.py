@@ -32,7 +32,9 @@ def operators(post: Post) -> Any:
     post.set(
         operator_alert_urls=("json://somewhere",), operator_alert_types=(NotificationType.DEAUTHORIZED.value,)
     )
-    return OperatorAlerts(lane_admin=post.lane_admin, waker=Waker(post.client), reachable=True)
+    return OperatorAlerts(
+        lane_admin=post.lane_admin, waker=Waker(post.client), reachable=True, subscribers=post.subscribers
+    )
 
 
 def sent_to(told: list[tuple[str, str]]) -> Any:
@@ -64,7 +66,9 @@ def test_operators_get_every_alert(post: Post, operators: OperatorAlerts) -> Non
 
 
 def test_where_nobody_can_be_reached_it_is_logged(post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    silent = OperatorAlerts(lane_admin=post.lane_admin, waker=Waker(post.client), reachable=False)
+    silent = OperatorAlerts(
+        lane_admin=post.lane_admin, waker=Waker(post.client), reachable=False, subscribers=post.subscribers
+    )
 
     alert(silent, post, "Disk full", "Nothing can be kept.")
 

@@ -126,7 +126,9 @@ def test_operators_and_erasures_stay_within_slots(bench: Workbench) -> None:
         reader=post.reader,
         waker=bench.waker,
     )
-    alerts = OperatorAlerts(lane_admin=post.lane_admin, waker=bench.waker, reachable=True)
+    alerts = OperatorAlerts(
+        lane_admin=post.lane_admin, waker=bench.waker, reachable=True, subscribers=post.subscribers
+    )
     with post.client.pipeline(transaction=True) as pipe:
         pipe.hset(keys.conditions(), "no_worker", "{}")
         alerts.add_alert(pipe, "subject", "text")
