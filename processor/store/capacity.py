@@ -9,6 +9,7 @@ from redis import Redis, ResponseError
 
 from processor.clock import to_ms
 from processor.store import each_cell, keys
+from processor.store.cluster import ClusterClient
 
 MESSAGE_BYTES = 520
 """A kept message of 500 bytes with its indexes; guarded by a test."""
@@ -54,13 +55,16 @@ class Capacity:
 
 
 def read(client: "Redis[Any]", now: datetime) -> Capacity | None:
-    """The capacity of the server; ``None`` where it does not show its memory. Raises ``redis.RedisError``."""
+    """The capacity of the store; ``None`` where a server does not show its memory.
+
+    In a cluster it is as if every primary were as full as the fullest. Raises ``redis.RedisError``.
+    """
+    servers = client.primaries() if isinstance(client, ClusterClient) else [client]
     try:
-        reply = client.info("memory")
+        memories = [_memory(server.info("memory")) for server in servers]
     except ResponseError:  # not for this user
         return None
-    info: Mapping[str, Any] = reply if isinstance(reply, dict) else {}
-    limit = int(info.get("maxmemory") or info.get("total_system_memory") or 0)
+    limit = len(servers) * min(limit for limit, _ in memories)
     if not limit:
         return None
     since = to_ms(now - RATE_OVER)
@@ -70,5 +74,12 @@ def read(client: "Redis[Any]", now: datetime) -> Capacity | None:
     )
     began = min((score for rows in oldest for _, score in rows), default=since)
     days = max(1.0, (to_ms(now) - max(since, began)) / 86_400_000)
-    free = max(0, limit - int(info.get("used_memory") or 0))
+    free = len(servers) * min(free for _, free in memories)
     return Capacity(limit, free, sum(counts) / days)
+
+
+def _memory(reply: Any) -> tuple[int, int]:
+    """The limit of a server, 0 if it shows none, and what is free of it."""
+    info: Mapping[str, Any] = reply if isinstance(reply, dict) else {}
+    limit = int(info.get("maxmemory") or info.get("total_system_memory") or 0)
+    return limit, max(0, limit - int(info.get("used_memory") or 0))

@@ -14,7 +14,7 @@ from redis.exceptions import ClusterDownError
 from processor.runtime.preflight.redis import check_redis
 from processor.runtime.preflight.results import CheckStatus
 from processor.settings.loading import load
-from processor.store import each_cell, keys
+from processor.store import capacity, each_cell, keys
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
 from processor.store.cluster_pipelines import NodesPipeline
@@ -306,3 +306,20 @@ def posting(sender: Sender, cell: int | None) -> Callable[[], bool]:
 def calls(node: "Redis[Any]", command: str) -> int:
     """How often this command was executed by a node."""
     return int(node.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+def test_the_memory_of_a_cluster_is_that_of_all_primaries(client: ClusterClient) -> None:
+    """The operators' overview compared the messages of all cells with the memory of one primary."""
+    Workbench(client).handle(*(messages.other(company_id=f"company-{number}") for number in range(40)))
+    nodes = client.primaries()
+    try:
+        for number, node in enumerate(nodes):
+            node.config_set("maxmemory", str((64 + number) * 1024 * 1024))
+        room = capacity.read(client, Workbench(client).clock())
+    finally:
+        for node in nodes:
+            node.config_set("maxmemory", "0")
+
+    assert room is not None
+    assert (room.limit_bytes, room.messages_per_day) == (len(nodes) * 64 * 1024 * 1024, 40)
+    assert 0.5 * room.limit_bytes < room.free_bytes < room.limit_bytes
