@@ -10,7 +10,7 @@ from redis import Redis
 
 from handlers.milestones import JourneyNotificationType, Notification
 from processor.clock import to_iso
-from processor.errors import Conflict, Invalid
+from processor.errors import Conflict, Invalid, NotFound
 from processor.humanize import printable_line
 from processor.journey.events import CompanyFields
 from processor.journey.field_checks import text_error
@@ -42,7 +42,8 @@ class PlatformRequests:
         """Keep that a platform is missed, and tell it; the row, and whether it is new.
 
         A name that is known in another spelling of case, accents and blanks is told no second time. Raises
-        :class:`Invalid` by field, and :class:`Conflict` after ``MOST_REQUESTS``.
+        :class:`Invalid` by field, :class:`Conflict` after ``MOST_REQUESTS``, and :class:`NotFound` if the
+        company was erased meanwhile.
         """
         name, note = printable_line(name), printable_line(note) or None
         mistakes = {"name": text_error(name, LONGEST_NAME), "note": note and text_error(note, LONGEST_NOTE)}
@@ -63,13 +64,14 @@ class PlatformRequests:
             known, count = pipe.hget(table, row["id"]), pipe.hlen(table)
             is_known_company = pipe.exists(stored_as)
             pipe.multi()
+            if not is_known_company:
+                raise NotFound("There is no company with this id.")
             if known is not None:
                 return dict(json.loads(known))
             if count >= MOST_REQUESTS:
                 raise Conflict(f"At most {MOST_REQUESTS} platforms can be asked for.")
-            if is_known_company:
-                pipe.hset(table, row["id"], json.dumps(row, ensure_ascii=False))
-                outbox.write(pipe, keys.cell_of(company_id), [notification])
+            pipe.hset(table, row["id"], json.dumps(row, ensure_ascii=False))
+            outbox.write(pipe, keys.cell_of(company_id), [notification])
             return None
 
         known = self._client.transaction(  # type: ignore[no-untyped-call]

@@ -6,7 +6,7 @@ from handlers.milestones import NOTIFICATION_TYPES
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.channels.operators import OPERATORS
 from processor.erasure.erase import CompanyEraser
-from processor.errors import Conflict, Invalid
+from processor.errors import Conflict, Invalid, NotFound
 from processor.journey.platform_requests import MOST_REQUESTS
 from processor.store import keys
 from tests.support.visiting import Place
@@ -80,3 +80,13 @@ def test_notes_and_what_was_told_of_them_are_erased_with_the_company(place: Plac
     assert not place.desk.client.exists(keys.platform_requests(company_id))
     assert place.desk.reader.notification(told["body"]["id"]) is None
     assert place.desk.reader.list_notifications(limit=9, cursor=None).items == []
+
+
+def test_a_note_of_a_company_that_was_erased_meanwhile_is_not_confirmed(place: Place) -> None:
+    """It was answered as kept, and told to a dispatcher, and there was nothing."""
+    company_id, _ = place.company()
+    fields = place.desk.reader.company(company_id) or {}
+    CompanyEraser(place.desk.client).erase(company_id, place.desk.clock())
+    with pytest.raises(NotFound):
+        place.desk.journey.platform_requests.add(fields, "Ledgers")
+    assert place.desk.journey.platform_requests.of_company(company_id) == []
