@@ -120,8 +120,9 @@ def read(client: "Redis[Any]", window: Window, now: datetime) -> TrendSet:
     )
 
 
-def of_lane(slots: Slots, now: datetime) -> TrendSet:
-    """Success rate and latency of a lane for a week, in steps of three hours."""
+def of_lane(client: "Redis[Any]", lane_id: str, now: datetime) -> TrendSet:
+    """Success rate and latency of a lane for a week, in steps of three hours. Raises ``redis.RedisError``."""
+    slots = trends.read_lanes(client, [lane_id], LANE_HOURS.slots * 7, now)[lane_id]
     delivered, failed, spent_ms = (
         LANE_WEEK.sums(slots, series, now)
         for series in (Series.DELIVERED, Series.FAILURES, Series.ATTEMPT_MS)

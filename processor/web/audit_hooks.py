@@ -1,7 +1,7 @@
 """Records what operators and API keys did, after the response is known."""
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http import HTTPStatus
 
 from flask import Response, request
@@ -16,7 +16,6 @@ from processor.web.dependencies import get_container, refusal_log
 
 _log = logging.getLogger(__name__)
 
-ID_IN_QUERY = "-"
 MAX_REFUSALS = 10
 """Entries of one actor within ``WINDOW_S`` about what its role or its scopes do not allow."""
 
@@ -47,17 +46,7 @@ def record(
         log_action(container.audit.append(entry))
     except (RedisError, StoreUnavailable):
         _log.exception("an action could not be kept in the audit trail")
-        log_action(
-            {
-                "at": to_iso(container.clock()),
-                "kind": kind,
-                "actor": actor,
-                "action": action,
-                "target": entry.target,
-                "outcome": ended,
-                "address": entry.address,
-            }
-        )
+        log_action({"at": to_iso(container.clock()), **asdict(entry)})
 
 
 def _refused_too_often(kind: ActorKind, actor: str) -> bool:
@@ -71,8 +60,7 @@ def _refused_too_often(kind: ActorKind, actor: str) -> bool:
 
 def _ids() -> list[str]:
     """The ids in the address."""
-    ids = [str(value) for name, value in (request.view_args or {}).items() if name.endswith(("id", "id_"))]
-    return [request.args.get("id", "")] if ids == [ID_IN_QUERY] else ids
+    return [str(value) for name, value in (request.view_args or {}).items() if name.endswith(("id", "id_"))]
 
 
 def _outcome_of(status: int) -> str:

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, jsonify
 
+from processor.web import html_errors
 from processor.web.merchant import pages
 
 blueprint = Blueprint("home", __name__)
@@ -10,7 +11,7 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def home() -> Response:
     """The public addresses: a page for browsers, JSON for other clients."""
-    if pages.wants_page():
+    if html_errors.wants_page():
         response = pages.page(None, "home")
     else:
         response = jsonify(

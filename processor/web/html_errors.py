@@ -16,6 +16,11 @@ _log = logging.getLogger(__name__)
 ErrorPage = Callable[[ProcessorError], Response]
 
 
+def wants_page() -> bool:
+    """Whether the client prefers HTML to JSON."""
+    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+
+
 def register(
     blueprint: Blueprint,
     error_page: ErrorPage,
@@ -31,10 +36,7 @@ def register(
     unexpected = _or_problem(unexpected_error_page or error_page)
 
     def of_http(error: HTTPException) -> Response:
-        problem = ProcessorError(error.description)
-        problem.code, problem.status = problem_json.code_of(error), error.code or 500
-        problem.title = error.name
-        return unexpected(problem)
+        return unexpected(problem_json.processor_error(error))
 
     def of_redis(error: RedisError) -> Response:
         _log.warning(

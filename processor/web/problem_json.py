@@ -59,6 +59,13 @@ def code_of(error: HTTPException) -> str:
     return error_class.code if error_class else error.name.lower().replace(" ", "_").replace("'", "")
 
 
+def processor_error(error: HTTPException) -> ProcessorError:
+    """An error raised by Flask, as one of this service."""
+    problem = ProcessorError(error.description or error.name)
+    problem.code, problem.status, problem.title = code_of(error), error.code or 500, error.name
+    return problem
+
+
 @blueprint.get("")
 def list_types() -> Response:
     """Every problem type."""
@@ -102,16 +109,9 @@ def of_redis(error: RedisError) -> Response:
 
 def of_http(error: HTTPException) -> Response:
     """The problem of an error raised by Flask."""
-    status, code = error.code or 500, code_of(error)
-    body = {
-        "type": type_of(code),
-        "code": code,
-        "title": error.name,
-        "status": status,
-        "detail": error.description or error.name,
-    }
+    problem = processor_error(error)
     headers = {name: value for name, value in error.get_headers() if name.lower() in _KEPT_HEADERS}
-    return _response(body, status, headers)
+    return _response(problem.problem(), problem.status, headers)
 
 
 def of_unexpected(error: Exception) -> Response:

@@ -14,10 +14,8 @@ from processor.access.audit import ActorKind
 from processor.delivery import serializers
 from processor.errors import Invalid, NotFound, ProcessorError
 from processor.journey.errors import TokenExpired, TokenInvalid
-from processor.resources import trends as trend_figures
-from processor.store import trends
+from processor.resources import trends
 from processor.store.cursors import all_items
-from processor.store.trends import LANE_HOURS
 from processor.web import audit_hooks, csrf, html_errors
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
@@ -109,12 +107,11 @@ def _deliveries(subscriber_id: str) -> list[dict[str, Any]]:
 def _page(token: str, subscriber: dict[str, Any]) -> Response:
     container = get_container()
     now, id_ = container.clock(), subscriber["id"]
-    hours = trends.read_lanes(container.redis, [id_], LANE_HOURS.slots * 7, now)[id_]
     html = render_template(
         "ops/portal.html",
         subscriber=subscriber,
         deliveries=_deliveries(id_),
-        trends=trend_figures.of_lane(hours, now),
+        trends=trends.of_lane(container.redis, id_, now),
         spark=sparkline,
         copy=copy,
         now=now,

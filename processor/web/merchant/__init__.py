@@ -10,7 +10,7 @@ from processor import errors as processor_errors
 from processor.clock import to_iso
 from processor.languages import current
 from processor.languages.catalogues import SOURCE
-from processor.web import brand_files, problem_json
+from processor.web import brand_files, html_errors, problem_json
 from processor.web.merchant import (
     choosing,
     embedding,
@@ -67,7 +67,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(404)
     def not_found(error: NotFound) -> Response:
         """An unknown address: a page for browsers, a problem for other clients."""
-        if request.path.startswith(API_PREFIXES) or not pages.wants_page():
+        if request.path.startswith(API_PREFIXES) or not html_errors.wants_page():
             response = problem_json.of_http(error)
         else:
             response = pages.error_page(processor_errors.NotFound())

@@ -43,11 +43,6 @@ class LivePart:
     etag: str
 
 
-def wants_page() -> bool:
-    """Whether the client prefers HTML to JSON."""
-    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
-
-
 def live_part(visit: PageVisit, url: str, template: str, **values: Any) -> LivePart:
     """The live part ``template`` of a page."""
     html = _render(visit, template, values)

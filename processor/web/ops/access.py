@@ -32,7 +32,7 @@ def end_session(id_: str) -> Response:
 @blueprint.post("/access/people/<id_>")
 def end_sessions(id_: str) -> Response:
     """End every session of an operator."""
-    count = get_container().operator_sessions.revoke(name=rendering.requested_id(id_))
+    count = get_container().operator_sessions.revoke(name=id_)
     return rendering.back(url_for(f"{auth.NAME}.access"), "sessions-ended", count=count)
 
 
@@ -47,7 +47,7 @@ def add_key() -> Response:
 @blueprint.post("/access/api-keys/<id_>")
 def revoke_key(id_: str) -> Response:
     """End a key that was made."""
-    get_container().api_keys.revoke(rendering.requested_id(id_))
+    get_container().api_keys.revoke(id_)
     return rendering.back(url_for(f"{auth.NAME}.access"), "key-revoked")
 
 
@@ -63,7 +63,7 @@ def add_webhook_secret() -> Response:
 @blueprint.post("/access/webhook-secrets/<id_>")
 def remove_webhook_secret(id_: str) -> Response:
     """Refuse what is signed with an added secret."""
-    get_container().webhook_secrets.remove(rendering.requested_id(id_))
+    get_container().webhook_secrets.remove(id_)
     return rendering.back(url_for(f"{auth.NAME}.access"), "secret-removed")
 
 

@@ -1,6 +1,5 @@
 """The page of the audit trail."""
 
-from operator import itemgetter
 from typing import Any
 
 from flask import Response
@@ -12,10 +11,7 @@ from processor.web.ops import csv_export, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import AuditQuery
 
-COLUMNS: tuple[csv_export.Column, ...] = tuple(
-    (name, itemgetter(name))
-    for name in ("number", "at", "kind", "actor", "action", "target", "outcome", "address", "hash")
-)
+COLUMNS = ("number", "at", "kind", "actor", "action", "target", "outcome", "address", "hash")
 KINDS = tuple(kind.value for kind in ActorKind)
 
 

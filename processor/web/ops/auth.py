@@ -17,6 +17,7 @@ from processor.web import audit_hooks, cookies, csrf
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container, refusal_log
 from processor.web.ops import permissions
+from processor.web.v1.scopes import READING
 
 _log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def _guard() -> None:
         raise PagesClosed()
     if request.endpoint not in SIGN_IN_VIEWS:
         g.operator = _identify()
-    if request.blueprint != NAME or request.method in permissions.READING:
+    if request.blueprint != NAME or request.method in READING:
         return
     operator = current_operator()
     if operator is None:

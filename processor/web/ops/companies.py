@@ -21,13 +21,13 @@ EVENTS_SHOWN = 20
 @blueprint.get("/companies/<id_>")
 def company(id_: str) -> Response:
     """One company."""
-    return _company_page(folded(rendering.requested_id(id_)))
+    return _company_page(folded(id_))
 
 
 @blueprint.post("/companies/<id_>")
 def make_link(id_: str) -> Response:
     """The page with a fresh link to the journey, which is never part of an address."""
-    id_ = folded(rendering.requested_id(id_))
+    id_ = folded(id_)
     company = get_container().journey.company(id_, root=request.url_root)
     return _company_page(id_, connect_url=company.connect_url)
 
@@ -35,7 +35,7 @@ def make_link(id_: str) -> Response:
 @blueprint.post("/companies/<id_>/links")
 def revoke_links(id_: str) -> Response:
     """End all links of a company."""
-    id_ = folded(rendering.requested_id(id_))
+    id_ = folded(id_)
     get_container().journey.links.revoke(id_)
     return rendering.back(rendering.address("company", id_), "links-revoked")
 

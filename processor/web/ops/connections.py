@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from flask import Response, request
@@ -21,14 +20,9 @@ from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import TimelineQuery
 
 NOTIFICATIONS_SHOWN = 50
-
-
-COLUMNS: tuple[csv_export.Column, ...] = tuple(
-    (name, itemgetter(name))
-    for name in (
-        *("id", "state", "company_id", "merchant_id", "platform_key", "platform_name", "source_type"),
-        *("authorization", "authorized_at", "progress"),
-    )
+COLUMNS = (
+    *("id", "state", "company_id", "merchant_id", "platform_key", "platform_name", "source_type"),
+    *("authorization", "authorized_at", "progress"),
 )
 
 
@@ -49,7 +43,7 @@ def connections() -> Response:
 @blueprint.get("/connections/<id_>")
 def connection(id_: str) -> Response:
     """One connection with its road, timeline, facts and deliveries; with ``at`` as it was believed to be."""
-    return _connection_page(folded(rendering.requested_id(id_)))
+    return _connection_page(folded(id_))
 
 
 def _connection_page(id_: str, **values: Any) -> Response:
@@ -108,14 +102,14 @@ def read_now(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/link")
 def fresh_link(id_: str) -> Response:
     """The page with a fresh link of Codat's, which is never part of an address."""
-    id_ = folded(rendering.requested_id(id_))
+    id_ = folded(id_)
     return _connection_page(id_, link_url=get_container().journey.link(id_).link_url)
 
 
 @blueprint.post("/connections/<id_>/unlink")
 def unlink(id_: str) -> Response:
     """End access, at Codat first."""
-    id_ = folded(rendering.requested_id(id_))
+    id_ = folded(id_)
     get_container().journey.unlink(id_)
     return rendering.back(rendering.address("connection", id_), "unlinked")
 
@@ -123,7 +117,7 @@ def unlink(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/replay")
 def replay_messages(id_: str) -> Response:
     """Put all kept messages that name the connection into the inbox again."""
-    id_ = folded(rendering.requested_id(id_))
+    id_ = folded(id_)
     company_id = queries.connection(get_container().reader, id_)["company_id"]
     replays = get_container().replay_service
     results = list(replays.replay_each(replays.ids_about(id_, company_id)))
@@ -134,13 +128,13 @@ def replay_messages(id_: str) -> Response:
 @blueprint.post("/connections/<id_>/verify")
 def verify(id_: str) -> Response:
     """The page with the result of rebuilding the connection from its kept messages, which changes nothing."""
-    id_ = folded(rendering.requested_id(id_))
+    id_ = folded(id_)
     return _connection_page(id_, verified=wiring.build_verification(get_container()).run(id_))
 
 
 def _with_known_company(id_: str, purpose: str) -> tuple[str, str]:
     """The ids of a connection and its company; raises :class:`Conflict` while the company is not known."""
-    id_ = folded(rendering.requested_id(id_))
+    id_ = folded(id_)
     company_id = queries.connection(get_container().reader, id_)["company_id"]
     if not company_id:
         raise Conflict(f"The company of this connection is not known, so Codat cannot be {purpose}.")

@@ -8,6 +8,7 @@ https://owasp.org/www-community/attacks/CSV_Injection
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from flask import Response, request
@@ -17,8 +18,8 @@ MAX_ROWS = 5_000
 PAGE_SIZE = 200
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff0b", "\uff0d", "\uff1d", "\uff20")
 
-Column = tuple[str, Callable[[Mapping[str, Any]], Any]]
-"""The heading of a column, and its value of an item."""
+Column = str | tuple[str, Callable[[Mapping[str, Any]], Any]]
+"""The member of an item that a column shows under its name, or a heading and the value of an item."""
 
 
 def is_wanted() -> bool:
@@ -35,11 +36,12 @@ def response(
     """
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([heading for heading, _ in columns])
+    members = [(column, itemgetter(column)) if isinstance(column, str) else column for column in columns]
+    writer.writerow([heading for heading, _ in members])
     parameters = {**query, "limit": PAGE_SIZE}
     for _ in range(MAX_ROWS // PAGE_SIZE):
         page = fetch(**parameters)
-        writer.writerows([safe_cell(value(row)) for _, value in columns] for row in page["items"])
+        writer.writerows([safe_cell(value(row)) for _, value in members] for row in page["items"])
         if page["next_cursor"] is None:
             break
         parameters["cursor"] = page["next_cursor"]

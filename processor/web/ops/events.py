@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
 from flask import Response, request, url_for
@@ -20,12 +19,8 @@ REPLAYABLE = ("failed", "dead", "quarantined", "discarded")
 DISCARD = "discard"
 """The form value that discards; any other replays."""
 
-
 COLUMNS: tuple[csv_export.Column, ...] = (
-    *(
-        (name, itemgetter(name))
-        for name in ("id", "status", "type", "source", "received_at", "company_id", "connection_ids")
-    ),
+    *("id", "status", "type", "source", "received_at", "company_id", "connection_ids"),
     ("error", lambda message: copy.last_line(message["error"])),
 )
 
@@ -66,7 +61,7 @@ def _list_page(
 def event(id_: str) -> Response:
     """One message with its body."""
     rendering.query_of()
-    event = queries.event(get_container().reader, rendering.requested_id(id_))
+    event = queries.event(get_container().reader, id_)
     body = copy.pretty(event["body"]) if event["raw"] is None else event["raw"]
     return rendering.page(
         "event",
@@ -80,7 +75,6 @@ def event(id_: str) -> Response:
 @blueprint.post("/events/<id_>")
 def handle(id_: str) -> Response:
     """Replay or discard one message."""
-    id_ = rendering.requested_id(id_)
     if request.form.get("action") == DISCARD:
         get_container().replay_service.discard(id_)
         return rendering.back(rendering.address("event", id_), "discarded")

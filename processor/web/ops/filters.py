@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from marshmallow import Schema
+
 from processor.resources.company_search import companies_of, names_of
 from processor.web.dependencies import get_container
 from processor.web.v1.parameters import ConnectionQuery, EventQuery, NotificationQuery, id_filter
@@ -10,22 +12,13 @@ from processor.web.v1.parameters import ConnectionQuery, EventQuery, Notificatio
 MERCHANT = "Only those of the merchant or company with this id, or of companies with such a name."
 
 
-class ConnectionFilter(ConnectionQuery):
-    """The filters of connections."""
-
-    merchant = id_filter(MERCHANT)
+def _with_merchant(query: type[Schema]) -> type[Schema]:
+    return query.from_dict({"merchant": id_filter(MERCHANT)}, name=query.__name__)
 
 
-class EventFilter(EventQuery):
-    """The filters of messages."""
-
-    merchant = id_filter(MERCHANT)
-
-
-class NotificationFilter(NotificationQuery):
-    """The filters of notifications."""
-
-    merchant = id_filter(MERCHANT)
+ConnectionFilter = _with_merchant(ConnectionQuery)
+EventFilter = _with_merchant(EventQuery)
+NotificationFilter = _with_merchant(NotificationQuery)
 
 
 def with_companies(query: Mapping[str, Any]) -> dict[str, Any]:

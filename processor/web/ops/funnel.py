@@ -1,6 +1,5 @@
 """The page of the funnel: how far connections come, and where they stop."""
 
-from operator import itemgetter
 from typing import Any
 
 from flask import Response
@@ -12,10 +11,7 @@ from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import FunnelQuery
 
 COLUMNS: tuple[csv_export.Column, ...] = (
-    *(
-        (name, itemgetter(name))
-        for name in ("day", "platform", "source_type", *funnel.STEPS[1:], "conversion")
-    ),
+    *("day", "platform", "source_type", *funnel.STEPS[1:], "conversion"),
     *((f"{name}_after_s", lambda row, name=name: row["median_s"].get(name)) for name in funnel.STEPS[2:]),
     ("stops", lambda row: "; ".join(f"{stop}: {count}" for stop, count in row["stops"].items())),
     ("reasons", lambda row: "; ".join(f"{reason}: {count}" for reason, count in row["reasons"].items())),

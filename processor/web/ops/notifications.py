@@ -19,11 +19,8 @@ CHANNELS = (EMAIL.name, OPERATORS.name)
 NOT_SENT = ("deliveries", "status")
 """Members of a notification that are not part of the payload."""
 
-
 COLUMNS: tuple[csv_export.Column, ...] = (
-    ("id", itemgetter("id")),
-    ("type", itemgetter("type")),
-    ("status", itemgetter("status")),
+    *("id", "type", "status"),
     ("decided_at", itemgetter("timestamp")),
     ("connection_id", lambda notification: notification["data"]["connection_id"]),
     ("company_id", lambda notification: notification["data"]["company_id"]),
@@ -54,7 +51,6 @@ def notifications() -> Response:
 def notification(id_: str) -> Response:
     """One notification: its payload, its deliveries, and the receivers of a redelivery."""
     rendering.query_of()
-    id_ = rendering.requested_id(id_)
     notification = queries.notification(get_container().reader, id_)
     payload = copy.pretty({name: value for name, value in notification.items() if name not in NOT_SENT})
     receivers, refusal = _receivers(id_)
@@ -73,7 +69,6 @@ def notification(id_: str) -> Response:
 @blueprint.post("/notifications/<id_>")
 def redeliver(id_: str) -> Response:
     """Redeliver a notification to all its receivers, or in one lane."""
-    id_ = rendering.requested_id(id_)
     count = len(
         get_container()
         .redelivery_service.redeliver(id_, subscriber_id=request.form.get("lane") or None)

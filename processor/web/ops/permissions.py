@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from processor.errors import Forbidden
 from processor.settings.people import Role
+from processor.web.v1.scopes import READING
 
 NEEDED: Mapping[str, Role] = {
     "sign_out": Role.VIEWER,
@@ -24,8 +25,6 @@ NEEDED: Mapping[str, Role] = {
     "change_subscriber send_missed": Role.OPERATOR,
 }
 """The role by view, or by view and the form's ``action``; every other change requires an admin."""
-
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class RoleTooLow(Forbidden):

@@ -70,9 +70,13 @@ def address(kind: str, id_: str) -> str:
     return url_for(f"{auth.NAME}.{kind}", id_=ID_IN_QUERY, id=sendable)
 
 
-def requested_id(id_: str) -> str:
-    """The id in an address made by :func:`address`, from its path segment."""
-    return request.args.get("id", id_) if id_ == ID_IN_QUERY else id_
+@blueprint.url_value_preprocessor
+def take_id(_: str | None, values: dict[str, Any] | None) -> None:
+    """Give views the id in an address made by :func:`address`, wherever it is."""
+    values = values or {}
+    g.is_id_in_query = values.get("id_") == ID_IN_QUERY
+    if g.is_id_in_query:
+        values["id_"] = request.args.get("id", ID_IN_QUERY)
 
 
 def here(**changes: str | int | None) -> str:
@@ -102,7 +106,7 @@ def query_of(schema: type[Schema] = NoParameters) -> dict[str, Any]:
     """
     page_schema = schema()
     ignored = set(_COMMON_PARAMETERS)
-    if (request.view_args or {}).get("id_") == ID_IN_QUERY:
+    if g.is_id_in_query:
         ignored.add("id")
     parameters = {
         name: value
@@ -148,10 +152,9 @@ def sign_in_address() -> str:
 def _prefers_sign_in(error: ProcessorError) -> bool:
     """Whether a browser without credentials is led to the sign-in page, instead of asking by itself."""
     settings = get_container().settings
-    is_person = request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
     has_names = bool(settings.operators or settings.oidc_issuer)
     is_page = request.method == "GET" and "Authorization" not in request.headers
-    return isinstance(error, Unauthorized) and has_names and is_person and is_page
+    return isinstance(error, Unauthorized) and has_names and html_errors.wants_page() and is_page
 
 
 def receiver_names() -> dict[str, str]:

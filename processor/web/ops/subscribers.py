@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import islice
-from operator import itemgetter
 from typing import Any
 
 from flask import Response, request, url_for
@@ -11,32 +9,21 @@ from flask import Response, request, url_for
 from processor.delivery.rules import SUBSCRIBABLE_TYPES
 from processor.delivery.subscribers import without_query
 from processor.errors import Invalid
-from processor.resources import trends as trend_figures
+from processor.resources import trends
 from processor.resources.failed_attempts import failed_attempts
-from processor.store import trends
-from processor.store.trends import LANE_HOURS
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, csv_export, rendering, sparkline
+from processor.web.ops import auth, condition_actions, csv_export, rendering, sparkline
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
 
 PORTAL_DAYS = 7
 """How long a link to a receiver's own page works that is made here."""
 
-MOST_AT_ONCE = 1_000
-"""Notifications of one click; the rest follows with the next one."""
-
-
 COLUMNS: tuple[csv_export.Column, ...] = (
-    ("id", itemgetter("id")),
+    "id",
     ("url", lambda subscriber: without_query(subscriber["url"])),
-    *(
-        (name, itemgetter(name))
-        for name in (
-            *("description", "types", "status", "status_since", "waiting", "delivered", "dead"),
-            *("failures", "failing_since", "rate_per_s", "ordered", "created_at"),
-        )
-    ),
+    *("description", "types", "status", "status_since", "waiting", "delivered", "dead"),
+    *("failures", "failing_since", "rate_per_s", "ordered", "created_at"),
 )
 
 
@@ -53,7 +40,7 @@ def subscribers() -> Response:
 def subscriber(id_: str) -> Response:
     """One subscriber."""
     rendering.query_of()
-    return _subscriber_page(get_container().subscriber_service.show(rendering.requested_id(id_)))
+    return _subscriber_page(get_container().subscriber_service.show(id_))
 
 
 @blueprint.post("/subscribers")
@@ -65,7 +52,7 @@ def add_subscriber() -> Response:
 @blueprint.post("/subscribers/<id_>")
 def change_subscriber(id_: str) -> Response:
     """Change, test or remove a subscriber; its secret or link is shown in this response only."""
-    id_, action = rendering.requested_id(id_), request.form.get("action", "")
+    action = request.form.get("action", "")
     here = rendering.address("subscriber", id_)
     match action:
         case "enable" | "disable":
@@ -79,8 +66,7 @@ def change_subscriber(id_: str) -> Response:
             missed = get_container().redelivery_service.redeliver_since(
                 since, subscriber_id=id_, undelivered=True
             )
-            count = sum(bool(result.lanes) for result in islice(missed, MOST_AT_ONCE))
-            return rendering.back(here, "sent-again", count=count)
+            return rendering.back(here, "sent-again", count=condition_actions.count_sent(missed))
         case "edit":
             get_container().subscriber_service.change(id_, **_fields())
             return rendering.back(here, "edited")
@@ -133,11 +119,10 @@ def _number(text: str) -> float:
 def _subscriber_page(subscriber: Mapping[str, Any], **values: Any) -> Response:
     container, id_ = get_container(), subscriber["id"]
     now = container.clock()
-    hours = trends.read_lanes(container.redis, [id_], LANE_HOURS.slots * 7, now)[id_]
     return _list_page(
         {"items": [subscriber], "next_cursor": None},
         single=subscriber,
-        trends=trend_figures.of_lane(hours, now),
+        trends=trends.of_lane(container.redis, id_, now),
         failures=failed_attempts(container.reader, id_),
         spark=sparkline,
         portal_days=PORTAL_DAYS,
