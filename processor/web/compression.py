@@ -7,17 +7,12 @@ and pages only without a query. The API uses no cookies, so a foreign site canno
 
 import gzip
 
-from flask import Flask, Response, request
+from flask import Response, request
 
 MIN_BYTES = 1_000
 LEVEL = 6
 _TEXT_TYPES = ("text/", "application/json", "application/javascript", "image/svg+xml")
 _SAFE_WITH_QUERY = ("/static/", "/v1/", "/openapi.json")
-
-
-def register(app: Flask) -> None:
-    """Compress the responses of ``app``."""
-    app.after_request(compress)
 
 
 def compress(response: Response) -> Response:

@@ -6,7 +6,7 @@ A page sets its own Content-Security-Policy; every other response may load nothi
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Response, request
 
 LOAD_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The policy of a response that is not a page."""
@@ -24,11 +24,6 @@ NO_PERMISSIONS = ", ".join(
 HSTS = "max-age=31536000"
 _NO_EMBEDDER = "'none'"
 _SELF = "'self'"
-
-
-def register(app: Flask) -> None:
-    """Add the headers to every response of ``app``."""
-    app.after_request(add_security_headers)
 
 
 def add_security_headers(response: Response) -> Response:

@@ -23,21 +23,17 @@ def readyz() -> Response:
     conditions = [
         condition for condition in dependencies.conditions() if condition.severity is not Severity.INFO
     ]
-    if not conditions:
-        return jsonify(status="ok")
-    if not auth.may_see_internals():
-        conditions = [condition for condition in conditions if condition.severity is Severity.CRITICAL]
-        response = jsonify(status="unavailable" if conditions else "ok")
-        if conditions:
-            response.status_code = 503
-            response.headers.update(StoreUnavailable().headers())
-        return response
-    reasons = [condition.sentence for condition in conditions if condition.severity is Severity.CRITICAL]
-    objects = [serializers.condition_row(condition) for condition in conditions]
-    if not reasons:
-        warnings = [condition.sentence for condition in conditions]
-        return jsonify(status="ok", warnings=warnings, conditions=objects)
-    response = jsonify(status="unavailable", reasons=reasons, conditions=objects)
-    response.status_code = 503
-    response.headers.update(StoreUnavailable().headers())
+    critical = [condition.sentence for condition in conditions if condition.severity is Severity.CRITICAL]
+    body: dict[str, object] = {"status": "unavailable" if critical else "ok"}
+    if conditions and auth.may_see_internals():
+        if critical:
+            body["reasons"] = critical
+        else:
+            body["warnings"] = [condition.sentence for condition in conditions]
+        body["conditions"] = [serializers.condition_row(condition) for condition in conditions]
+    response = jsonify(body)
+    if critical:
+        unavailable = StoreUnavailable()
+        response.status_code = unavailable.status
+        response.headers.update(unavailable.headers())
     return response

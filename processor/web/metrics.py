@@ -5,13 +5,13 @@ The histograms and counters of :mod:`processor.store.metrics` are sums over all 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import (
-    CollectorRegistry,
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
@@ -25,7 +25,7 @@ from processor.conditions.registry import DEFINITIONS
 from processor.resources import queries
 from processor.store import keys
 from processor.store.metrics import DEFINITIONS as DEFINITIONS_OF_PROCESSES
-from processor.store.metrics import MetricDefinition, parse
+from processor.store.metrics import Histogram, MetricDefinition, parse
 from processor.web.dependencies import conditions, get_container
 
 blueprint = Blueprint("metrics", __name__)
@@ -40,96 +40,95 @@ def metrics() -> Response:
         pipe.hgetall(keys.metrics())
         pipe.info("memory")
         row, memory = pipe.execute()
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StatsCollector(stats))
-    registry.register(_ProcessCollector(row, memory))
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    reading = _Reading((*_of_stats(stats), *_of_processes(row, memory)))
+    return Response(generate_latest(reading), content_type=CONTENT_TYPE_LATEST)
 
 
-class _StatsCollector:
-    """Exports one reading of the statistics."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One reading of all metrics, as ``generate_latest`` takes them."""
 
-    def __init__(self, stats: dict[str, Any]) -> None:
-        self._stats = stats
+    metrics: Sequence[Metric]
 
-    def collect(self) -> Iterator[Metric]:
-        """Every metric with its current value."""
-        stats = self._stats
-        yield _by_label("codat_connections", "Connections by state.", "state", stats["connections"])
-        yield _by_label("codat_events", "Kept messages by status.", "status", stats["events"])
-        inbox = stats["inbox"]
-        codat, dead, uncertain = stats["codat"], stats["dead_deliveries"], stats["uncertain_deliveries"]
-        for name, text, value in (
-            ("codat_inbox_depth", "Messages that wait.", inbox["depth"]),
-            ("codat_inbox_age_seconds", "How long the oldest message has waited.", inbox["age_s"]),
-            ("codat_questions", "Questions that wait to be put to Codat.", stats["questions"]),
-            ("codat_dead_deliveries", "Notifications that a receiver never took.", dead),
-            (
-                "codat_uncertain_deliveries",
-                "Notifications of which a delivery was sent and not answered.",
-                uncertain,
-            ),
-            ("codat_missing_messages", "Changes that no message told of lately.", codat["missing_now"]),
-            ("codat_warnings", "Warnings that hold now.", len(codat["warnings"])),
-        ):
-            yield GaugeMetricFamily(name, text, value=value)
-        for key, name, text in (
-            ("depth", "codat_inbox_lane_depth", "Messages that wait, by lane of the inbox."),
-            (
-                "age_s",
-                "codat_inbox_lane_age_seconds",
-                "How long the oldest of them has waited.",
-            ),
-        ):
-            values = {lane: row[key] for lane, row in inbox["lanes"].items()}
-            yield _by_label(name, text, "lane", values)
-        yield _by_lane("codat_lane_waiting", "Notifications that wait for a receiver.", stats, "waiting")
-        yield _by_lane("codat_lane_overdue_seconds", "How late the oldest of them is.", stats, "overdue_s")
-        yield _conditions(stats["conditions"])
-        yield from _codat(codat)
-        if codat["quota"] is not None:
-            yield GaugeMetricFamily(
-                "codat_quota_remaining",
-                "Requests left until Codat resets.",
-                value=codat["quota"]["remaining"],
-            )
-        counter = CounterMetricFamily("codat_happenings", "What happened how often.", labels=["what"])
-        for name, count in stats["counters"].items():
-            if not name.endswith("_ms"):
-                counter.add_metric([name], count)
+    def collect(self) -> Sequence[Metric]:
+        """The metrics."""
+        return self.metrics
+
+
+def _of_stats(stats: Mapping[str, Any]) -> Iterator[Metric]:
+    """Every figure of the statistics."""
+    yield _by_label("codat_connections", "Connections by state.", "state", stats["connections"])
+    yield _by_label("codat_events", "Kept messages by status.", "status", stats["events"])
+    inbox = stats["inbox"]
+    codat, dead, uncertain = stats["codat"], stats["dead_deliveries"], stats["uncertain_deliveries"]
+    for name, text, value in (
+        ("codat_inbox_depth", "Messages that wait.", inbox["depth"]),
+        ("codat_inbox_age_seconds", "How long the oldest message has waited.", inbox["age_s"]),
+        ("codat_questions", "Questions that wait to be put to Codat.", stats["questions"]),
+        ("codat_dead_deliveries", "Notifications that a receiver never took.", dead),
+        (
+            "codat_uncertain_deliveries",
+            "Notifications of which a delivery was sent and not answered.",
+            uncertain,
+        ),
+        ("codat_missing_messages", "Changes that no message told of lately.", codat["missing_now"]),
+        ("codat_warnings", "Warnings that hold now.", len(codat["warnings"])),
+    ):
+        yield GaugeMetricFamily(name, text, value=value)
+    for key, name, text in (
+        ("depth", "codat_inbox_lane_depth", "Messages that wait, by lane of the inbox."),
+        (
+            "age_s",
+            "codat_inbox_lane_age_seconds",
+            "How long the oldest of them has waited.",
+        ),
+    ):
+        values = {lane: row[key] for lane, row in inbox["lanes"].items()}
+        yield _by_label(name, text, "lane", values)
+    yield _by_lane("codat_lane_waiting", "Notifications that wait for a receiver.", stats, "waiting")
+    yield _by_lane("codat_lane_overdue_seconds", "How late the oldest of them is.", stats, "overdue_s")
+    yield _conditions(stats["conditions"])
+    yield from _codat(codat)
+    if codat["quota"] is not None:
+        yield GaugeMetricFamily(
+            "codat_quota_remaining",
+            "Requests left until Codat resets.",
+            value=codat["quota"]["remaining"],
+        )
+    counter = CounterMetricFamily("codat_happenings", "What happened how often.", labels=["what"])
+    for name, count in stats["counters"].items():
+        if not name.endswith("_ms"):
+            counter.add_metric([name], count)
+    yield counter
+
+
+def _of_processes(row: Mapping[bytes, bytes], memory: Mapping[str, Any]) -> Iterator[Metric]:
+    """What all processes counted, also without a sample yet, and the memory of Redis."""
+    counters, histograms = parse(row)
+    for definition in DEFINITIONS_OF_PROCESSES:
+        if definition.buckets:
+            yield _histogram(definition, histograms.get(definition.name, {}))
+            continue
+        counter = CounterMetricFamily(definition.name, definition.text, labels=definition.labels)
+        for labels, count in sorted(counters.get(definition.name, {}).items()):
+            counter.add_metric(labels, count)
         yield counter
+    for name, text, field in (
+        ("codat_redis_memory_bytes", "Memory that Redis uses.", "used_memory"),
+        ("codat_redis_max_memory_bytes", "Its limit; 0: none.", "maxmemory"),
+    ):
+        yield GaugeMetricFamily(name, text, value=memory.get(field, 0))
 
 
-class _ProcessCollector:
-    """Exports what all processes counted, and the memory of Redis."""
-
-    def __init__(self, row: Mapping[bytes, bytes], memory: Mapping[str, Any]) -> None:
-        self._counters, self._histograms = parse(row)
-        self._memory = memory
-
-    def collect(self) -> Iterator[Metric]:
-        """Every metric of ``DEFINITIONS``, also one without a sample yet."""
-        for definition in DEFINITIONS_OF_PROCESSES:
-            if definition.buckets:
-                yield self._histogram(definition)
-                continue
-            counter = CounterMetricFamily(definition.name, definition.text, labels=definition.labels)
-            for labels, count in sorted(self._counters.get(definition.name, {}).items()):
-                counter.add_metric(labels, count)
-            yield counter
-        for name, text, field in (
-            ("codat_redis_memory_bytes", "Memory that Redis uses.", "used_memory"),
-            ("codat_redis_max_memory_bytes", "Its limit; 0: none.", "maxmemory"),
-        ):
-            yield GaugeMetricFamily(name, text, value=self._memory.get(field, 0))
-
-    def _histogram(self, definition: MetricDefinition) -> HistogramMetricFamily:
-        family = HistogramMetricFamily(definition.name, definition.text, labels=definition.labels)
-        bounds = (*map(floatToGoString, definition.buckets), "+Inf")
-        for labels, histogram in sorted(self._histograms.get(definition.name, {}).items()):
-            buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
-            family.add_metric(labels, buckets, histogram.sum)
-        return family
+def _histogram(
+    definition: MetricDefinition, histograms: Mapping[tuple[str, ...], Histogram]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(definition.name, definition.text, labels=definition.labels)
+    bounds = (*map(floatToGoString, definition.buckets), "+Inf")
+    for labels, histogram in sorted(histograms.items()):
+        buckets = list(zip(bounds, accumulate(histogram.counts), strict=True))
+        family.add_metric(labels, buckets, histogram.sum)
+    return family
 
 
 def _codat(codat: Mapping[str, Any]) -> Iterator[Metric]:
@@ -165,7 +164,7 @@ def _conditions(conditions: Sequence[Mapping[str, Any]]) -> GaugeMetricFamily:
     return family
 
 
-def _by_lane(name: str, text: str, stats: dict[str, Any], figure: str) -> GaugeMetricFamily:
+def _by_lane(name: str, text: str, stats: Mapping[str, Any], figure: str) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=["lane", "channel"])
     for lane in stats["lanes"]:
         family.add_metric([lane["id"], lane["channel"]], lane[figure])
