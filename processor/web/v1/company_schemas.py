@@ -21,8 +21,11 @@ from processor.web.v1.fields import (
     moment,
     number,
     optional,
+    platform_members,
+    required,
     text,
     texts,
+    texts_by_name,
     word,
 )
 
@@ -44,11 +47,7 @@ def platform_keys(description: str) -> "fields.List[Any]":
 class AskedForBody(RequestBodySchema):
     """A source type that is asked for."""
 
-    source_type = fields.String(
-        required=True,
-        validate=Length(1, 20),
-        metadata={"description": f"{', '.join(SOURCE_TYPES)}, in any case."},
-    )
+    source_type = required(f"{', '.join(SOURCE_TYPES)}, in any case.", 20)
     need = fields.String(
         validate=OneOf([need.value for need in Need]),
         load_default=Need.REQUIRED.value,
@@ -121,19 +120,12 @@ class CompanyChangeBody(RequestBodySchema):
 class SignUpBody(CompanyChangeBody):
     """A company at sign-up."""
 
-    merchant_id = fields.String(
-        required=True,
-        validate=Length(1, requests.LONGEST_TAG_VALUE),
-        metadata={"description": "Your own id of the company; repeated, it leads to the same one."},
+    merchant_id = required(
+        "Your own id of the company; repeated, it leads to the same one.", requests.LONGEST_TAG_VALUE
     )
-    tags = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        allow_none=True,
-        metadata={
-            "description": f"Tags at Codat besides `merchantId`: at most {requests.MOST_TAGS - 1}, keys up to"
-            f" {requests.LONGEST_TAG_KEY} and values up to {requests.LONGEST_TAG_VALUE} characters."
-        },
+    tags = texts_by_name(
+        f"Tags at Codat besides `merchantId`: at most {requests.MOST_TAGS - 1}, keys up to"
+        f" {requests.LONGEST_TAG_KEY} and values up to {requests.LONGEST_TAG_VALUE} characters."
     )
     products = fields.List(
         fields.String(),
@@ -215,9 +207,7 @@ class ConnectionSyncSchema(ResponseSchema):
 
     connection_id = text("The connection's id.")
     id = text("The same.")
-    platform_key = text("Codat's key of the platform.", null=True)
-    platform_name = text("The platform's name.", null=True)
-    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    platform_key, platform_name, source_type = platform_members()
     state = word(STATES, "Its state.")
     progress = number("Of the current authorisation, 0 to 100.", max=100)
     authorized_at = moment("When that began.", null=True)
@@ -242,9 +232,7 @@ class ConnectionJourneySchema(ResponseSchema):
 
     id = text("The connection's id.")
     connection_id = text("The same.")
-    platform_key = text("Codat's key of the platform.", null=True)
-    platform_name = text("The platform's name.", null=True)
-    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    platform_key, platform_name, source_type = platform_members()
     account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
     previous_account_name = text("The one before, where another account was connected since.", null=True)
     account_confirmed = flag(
@@ -308,13 +296,8 @@ class ConsentSchema(ResponseSchema):
     version = text("The product, the language and a hash of each template that made the text.")
     hash = text("SHA-256 of `text`, as hexadecimal digits.")
     language = text("The language of the text, e.g. `en`.")
-    text_ = fields.String(
-        required=True,
-        data_key="text",
-        attribute="text",
-        metadata={"description": "The whole text as it was shown."},
-    )
     address_hash = text("A keyed hash of the browser's address, to compare acts with each other.")
     person_id = text("The person whose link was used; null: the company's own link.", null=True)
     person_name = text("Their name, also after they were removed.", null=True)
     email_hash = text("A keyed hash of the e-mail address that the link was made for.", null=True)
+    text = text("The whole text as it was shown.")

@@ -1,7 +1,7 @@
 """Schemas of connections: link sessions, representation, and timeline."""
 
 from marshmallow import fields
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import OneOf
 
 from handlers.effects import DecisionOutcome
 from handlers.events import Aspect, LinkStatus, Source
@@ -25,7 +25,10 @@ from processor.web.v1.fields import (
     number,
     optional,
     page_of,
+    platform_members,
+    required,
     text,
+    texts_by_name,
     word,
 )
 
@@ -33,13 +36,8 @@ from processor.web.v1.fields import (
 class LinkBody(RequestBodySchema):
     """Options of a link."""
 
-    parameters = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        allow_none=True,
-        metadata={
-            "description": "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
-        },
+    parameters = texts_by_name(
+        "Query parameters to add to `link_url`; Codat hands them on to your redirect URL."
     )
     return_url = optional(
         "Where the pages' button leads after this link, instead of the `return_url` of the"
@@ -60,10 +58,8 @@ class LinkBody(RequestBodySchema):
 class ConnectBody(LinkBody):
     """The choice of a platform."""
 
-    platform_key = fields.String(
-        required=True,
-        validate=Length(1, LONGEST_PLATFORM_KEY),
-        metadata={"description": "The key of an enabled platform, as `GET /v1/integrations` lists it."},
+    platform_key = required(
+        "The key of an enabled platform, as `GET /v1/integrations` lists it.", LONGEST_PLATFORM_KEY
     )
 
 
@@ -77,9 +73,7 @@ class StartedSchema(ResponseSchema):
         "Where to send the user now: works once, for a day at most (some platforms: an hour).", format="uri"
     )
     status = word(LinkStatus, "Codat's status of the connection.")
-    platform_key = text("Codat's key of the platform.", null=True)
-    platform_name = text("The platform's name.", null=True)
-    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    platform_key, platform_name, source_type = platform_members()
 
 
 class DoneSchema(ResponseSchema):
@@ -142,9 +136,7 @@ class ConnectionSchema(ResponseSchema):
     connection_id = text("The same.")
     company_id = text("Its company.", null=True)
     merchant_id = text("Your own id of the company.", null=True)
-    platform_key = text("Codat's key of the platform.", null=True)
-    platform_name = text("The platform's name.", null=True)
-    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    platform_key, platform_name, source_type = platform_members()
     integration_id = text("Codat's id of the integration.", null=True)
     account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
     previous_account_name = text("The one before, where another account was connected since.", null=True)

@@ -28,6 +28,28 @@ def optional(description: str, longest: int, **more: Any) -> fields.String:
     )
 
 
+def required(description: str, longest: int, **more: Any) -> fields.String:
+    """A text that a request must have, at most ``longest`` characters."""
+    return fields.String(
+        required=True, validate=Length(1, longest), metadata={"description": description, **more}
+    )
+
+
+def switch(description: str) -> fields.Boolean:
+    """``true`` or ``false`` in a request that may leave it out; nothing else counts as one of them."""
+    return fields.Boolean(truthy={True}, falsy={False}, metadata={"description": description})
+
+
+def texts_by_name(description: str) -> fields.Dict:
+    """Texts of a request by name, which may be left out."""
+    return fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        allow_none=True,
+        metadata={"description": description},
+    )
+
+
 def language_tag(help: str) -> fields.String:
     """An optional language of ``LANGUAGES``; ``help`` is a sentence that describes it."""
     tags = ", ".join(f"`{tag}`" for tag in LANGUAGES)
@@ -79,6 +101,15 @@ def by_name(values: type[fields.Field[Any]], description: str) -> fields.Dict:
 def nullable(schema: type[Schema], description: str) -> fields.Nested:
     """An object, or ``null``."""
     return fields.Nested(schema, required=True, allow_none=True, metadata={"description": description})
+
+
+def platform_members() -> tuple[fields.String, fields.String, fields.String]:
+    """Key, name and source type of a connection's platform."""
+    return (
+        text("Codat's key of the platform.", null=True),
+        text("The platform's name.", null=True),
+        text("`Accounting`, `Banking`, ...", null=True),
+    )
 
 
 def seconds(description: str) -> fields.Float:

@@ -7,7 +7,18 @@ from processor.resources.queries import STATES
 from processor.resources.serializers import NOTIFICATION_STATUSES
 from processor.web.v1.connection_schemas import ErrorSchema
 from processor.web.v1.delivery_schemas import DeliverySchema
-from processor.web.v1.fields import ResponseSchema, by_name, flag, many, moment, number, text, texts, word
+from processor.web.v1.fields import (
+    ResponseSchema,
+    by_name,
+    flag,
+    many,
+    moment,
+    number,
+    platform_members,
+    text,
+    texts,
+    word,
+)
 
 
 class OutcomesSchema(ResponseSchema):
@@ -23,9 +34,7 @@ class NotificationDataSchema(ResponseSchema):
     merchant_id = text("Your own id of the company.", null=True)
     company_id = text("The company.", null=True)
     connection_id = text("The connection; `null` of `journey.platform_requested`.", null=True)
-    platform_key = text("Codat's key of the platform.", null=True)
-    platform_name = text("The platform's name.", null=True)
-    source_type = text("`Accounting`, `Banking`, ...", null=True)
+    platform_key, platform_name, source_type = platform_members()
     account_name = text("The account, shop or business behind it, where Codat shows one.", null=True)
     state = word(STATES, "The state when it was decided.", null=True)
     previous_state = word(STATES, "The state before.", null=True)

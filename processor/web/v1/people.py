@@ -4,8 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import request
-from marshmallow import fields
-from marshmallow.validate import Length
 
 from processor.journey import people
 from processor.journey.company_fields import LONGEST_EMAIL
@@ -13,7 +11,7 @@ from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.calls import Calls
-from processor.web.v1.fields import ResponseSchema, moment, optional, page_of, text
+from processor.web.v1.fields import ResponseSchema, moment, optional, page_of, required, text
 
 calls = Calls(
     "people",
@@ -25,11 +23,7 @@ calls = Calls(
 class PersonBody(RequestBodySchema):
     """A person of a company."""
 
-    email = fields.String(
-        required=True,
-        validate=Length(1, LONGEST_EMAIL),
-        metadata={"description": "Where an expired link is replaced.", "format": "email"},
-    )
+    email = required("Where an expired link is replaced.", LONGEST_EMAIL, format="email")
     name = optional("What they are called; kept here alone.", people.LONGEST_NAME)
 
 

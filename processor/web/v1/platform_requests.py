@@ -3,15 +3,12 @@
 from http import HTTPStatus
 from typing import Any
 
-from marshmallow import fields
-from marshmallow.validate import Length
-
 from processor.journey import platform_requests
 from processor.resources import queries
 from processor.web.dependencies import get_container
 from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.calls import Calls
-from processor.web.v1.fields import ResponseSchema, moment, optional, page_of, text
+from processor.web.v1.fields import ResponseSchema, moment, optional, page_of, required, text
 
 calls = Calls(
     "platform-requests", "Platforms that a company misses", ids={"company_id": "A company's id at Codat."}
@@ -21,11 +18,7 @@ calls = Calls(
 class PlatformRequestBody(RequestBodySchema):
     """A platform that is missing."""
 
-    name = fields.String(
-        required=True,
-        validate=Length(1, platform_requests.LONGEST_NAME),
-        metadata={"description": "Its name, as the user calls it."},
-    )
+    name = required("Its name, as the user calls it.", platform_requests.LONGEST_NAME)
     note = optional("What the user adds.", platform_requests.LONGEST_NOTE)
 
 

@@ -13,7 +13,18 @@ from processor.web.dependencies import get_container
 from processor.web.v1.bodies import RequestBodySchema
 from processor.web.v1.calls import Calls
 from processor.web.v1.delivery_schemas import BUILT_IN_LANES, AttemptSchema, StandingSchema
-from processor.web.v1.fields import ResponseSchema, flag, moment, nullable, page_of, text, texts, word
+from processor.web.v1.fields import (
+    ResponseSchema,
+    flag,
+    moment,
+    nullable,
+    page_of,
+    switch,
+    text,
+    texts,
+    texts_by_name,
+    word,
+)
 from processor.web.v1.parameters import NoParameters, PageQuery, id_filter
 
 calls = Calls(
@@ -40,33 +51,16 @@ class ChangeSubscriberBody(RequestBodySchema):
             " those of operators."
         },
     )
-    headers = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        allow_none=True,
-        metadata={"description": "Headers sent with each request; those that this service sets are refused."},
-    )
+    headers = texts_by_name("Headers sent with each request; those that this service sets are refused.")
     description = fields.String(allow_none=True, metadata={"description": "A note of yours."})
-    ordered = fields.Boolean(
-        truthy={True},
-        falsy={False},
-        metadata={"description": ORDERED_DESCRIPTION},
-    )
-    traceparent = fields.Boolean(
-        truthy={True},
-        falsy={False},
-        metadata={"description": TRACEPARENT_DESCRIPTION},
-    )
+    ordered = switch(ORDERED_DESCRIPTION)
+    traceparent = switch(TRACEPARENT_DESCRIPTION)
     rate_per_s = fields.Float(
         allow_none=True,
         validate=Range(min=0, max=HIGHEST_RATE),
         metadata={"description": RATE_DESCRIPTION},
     )
-    enabled = fields.Boolean(
-        truthy={True},
-        falsy={False},
-        metadata={"description": "`true` also ends a pause: what waited is sent."},
-    )
+    enabled = switch("`true` also ends a pause: what waited is sent.")
 
 
 class AddSubscriberBody(ChangeSubscriberBody):
