@@ -42,7 +42,10 @@ class ConnectionReaper:
     def reap(self, now_s: float) -> None:
         """Close the connections that are silent for too long at ``now_s``, a monotonic time."""
         active = set(self._active)
-        callers = dict(_connections())
+        try:
+            callers = dict(_connections())
+        except OSError:  # no file descriptor is left to list them with; the next check may have one
+            return
         missing = active - callers.keys()
         self._active -= missing & self._missing  # a single check may miss an open connection
         self._missing = missing
@@ -63,15 +66,14 @@ def _connections() -> Iterator[tuple[str, int]]:
     connections: list[tuple[int, str, int]] = []
     listening = set()
     for descriptor in [int(path.name) for path in OPEN_FILES.iterdir()]:
-        with _borrowed_socket(descriptor) as sock:
+        with _borrowed_socket(descriptor) as sock, contextlib.suppress(OSError):  # closed meanwhile
             if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
                 continue
             port = sock.getsockname()[1]
             if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 listening.add(port)
             else:
-                with contextlib.suppress(OSError):  # already disconnected
-                    connections.append((port, _caller(sock), descriptor))
+                connections.append((port, _caller(sock), descriptor))
     return ((caller, descriptor) for port, caller, descriptor in connections if port in listening)
 
 

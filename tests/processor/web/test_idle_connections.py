@@ -1,6 +1,7 @@
 """A connection without a request is closed soon; one that is used may be idle for longer."""
 
 import contextlib
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -53,6 +54,21 @@ def test_who_says_nothing_in_time_is_closed_and_who_spoke_is_not(address: str) -
         reaper.reap(10_000.0)
         assert is_open(spoke)
         assert is_open(late)
+
+
+def test_it_goes_on_after_a_time_without_a_free_file_descriptor() -> None:
+    """Its thread ended for good when silent connections held all descriptors, just when it was needed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reaper = ConnectionReaper(within_s=0)
+    with connected("127.0.0.1", 1) as ((silent, _),):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            reaper.reap(100.0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert is_open(silent)
+        reaper.reap(200.0)
+        assert not is_open(silent)
 
 
 def test_connections_that_this_process_made_are_left_alone() -> None:
