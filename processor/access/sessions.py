@@ -4,6 +4,7 @@ A session ends an hour after its last request and twelve hours after it began. I
 revoked, and when its operator is removed from the settings or gets another password.
 """
 
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from redis import Redis
+from redis import Redis, ResponseError
 
 from processor.access import operators
 from processor.access.operators import Operator
@@ -79,13 +80,14 @@ class OperatorSessions:
         return token
 
     def find(self, token: str) -> OperatorSession | None:
-        """The session of a token, which lasts another hour; ``None`` if it has ended."""
+        """The session of a token, which lasts another hour if Redis takes that; ``None`` if it has ended."""
         if not token or len(token) > LONGEST_TOKEN:
             return None
         id_ = _id_of(token)
         session = self._read(id_, self._client.hgetall(keys.operator_session(id_)))
         if session is not None:
-            self._client.expire(keys.operator_session(id_), IDLE)
+            with contextlib.suppress(ResponseError):  # pages also tell of a Redis that refuses writes
+                self._client.expire(keys.operator_session(id_), IDLE)
         return session
 
     def all(self) -> list[OperatorSession]:

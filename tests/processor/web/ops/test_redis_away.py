@@ -1,9 +1,14 @@
 """The operators' pages while Redis is away."""
 
 from pathlib import Path
+from typing import Any
+
+from redis import Redis
 
 from processor.runtime.embedded_engine import Engine
 from tests.processor.web.ops.operating import PASSWORD, SEAL, Operator, basic
+from tests.processor.web.ops.test_people import named as named
+from tests.processor.web.ops.test_people import signed_in
 from tests.processor.web.v1.filling import Filling
 from tests.support.serving import PROBLEM, patient, serving
 
@@ -36,3 +41,14 @@ def test_while_redis_is_away_an_action_says_so(data_dir: Path) -> None:
 
 def test_the_api_still_answers_with_problems(filling: Filling) -> None:
     assert filling.app.test_client().get("/v1/stats").mimetype == PROBLEM
+
+
+def test_a_session_reads_the_pages_while_redis_refuses_writes(named: Filling, store: "Redis[Any]") -> None:
+    """Lengthening the session is a write: without it every page was 503 just when operators needed them."""
+    operator = signed_in(named, "viewers-name")
+    store.config_set("min-replicas-to-write", 1)
+    try:
+        assert "Too few replicas" in operator.read("/ops")
+        assert "Connections" in operator.read("/ops/connections")
+    finally:
+        store.config_set("min-replicas-to-write", 0)
