@@ -61,9 +61,14 @@ def moment(description: str, *, null: bool = False) -> fields.String:
     return text(description, null=null, format="date-time")
 
 
-def number(description: str, **more: Any) -> fields.Integer:
-    """A non-negative integer."""
-    return fields.Integer(required=True, validate=Range(min=0, **more), metadata={"description": description})
+def number(description: str, *, null: bool = False, **more: Any) -> fields.Integer:
+    """A non-negative integer, or ``null``."""
+    return fields.Integer(
+        required=True,
+        allow_none=null,
+        validate=Range(min=0, **more),
+        metadata={"description": description},
+    )
 
 
 def flag(description: str) -> fields.Boolean:

@@ -53,7 +53,7 @@ class ConditionSchema(ResponseSchema):
 class QuotaSchema(ResponseSchema):
     """Codat's daily quota."""
 
-    limit = number("Requests a day.")
+    limit = number("Requests a day, where Codat says it.", null=True)
     remaining = number("Requests that are left.")
     resets_at = moment("When it is full again.")
 

@@ -1,7 +1,8 @@
 """How the service stands."""
 
 from handlers.state import State
-from processor.clock import to_iso
+from processor.clock import to_iso, to_ms, utc_now
+from processor.store import keys
 from tests.processor.web.v1.conftest import Get
 from tests.processor.web.v1.filling import Filling
 
@@ -68,3 +69,13 @@ def test_what_happened_is_counted(filling: Filling, get: Get) -> None:
     assert stats["counters"]["told:initial_sync.completed"] == 1
     assert "last_commit_ms" not in stats["counters"]
     assert stats["last_commit_at"] <= to_iso(filling.now)
+
+
+def test_a_quota_without_a_limit_is_as_the_document_describes_it(filling: Filling, get: Get) -> None:
+    """It promised a number, and `null` came where Codat had not said how many requests there are."""
+    resets_ms = to_ms(max(filling.now, utc_now())) + 3_600_000
+    filling.container.redis.hset(keys.quota(), mapping={"remaining": 7, "resets_ms": resets_ms})
+    quota = get("/v1/stats")["codat"]["quota"]
+    assert (quota["limit"], quota["remaining"]) == (None, 7)
+    limit = get("/openapi.json")["components"]["schemas"]["Quota"]["properties"]["limit"]
+    assert limit["type"] == ["integer", "null"]
