@@ -208,28 +208,23 @@ class AuditTrail:
 
     def _oldest_kept(self, pipe: Any, number: int) -> int:
         """Number of the oldest entry that stays beside the new one; ``number`` is the new one's."""
-        stream = keys.audit()
         start = f"{to_ms(self._clock() - timedelta(days=self._days))}-0"
-        rows = pipe.xrange(stream, min=start, count=1)
-        oldest = int(json.loads(rows[0][1][FIELD.encode()])["number"]) if rows else number
-        return max(oldest, number + 1 - MAX_ENTRIES)
+        return max(_first_number(pipe, start) or number, number + 1 - MAX_ENTRIES)
 
     def _dropped(self, pipe: Any, oldest: int) -> list[str]:
         """Numbers of the entries before ``oldest``, which are dropped now."""
-        rows = pipe.xrange(keys.audit(), count=1)
-        first = int(json.loads(rows[0][1][FIELD.encode()])["number"]) if rows else oldest
-        return [str(number) for number in range(first, oldest)]
+        return [str(number) for number in range(_first_number(pipe, "-") or oldest, oldest)]
 
     def _oldest_first(self) -> Iterator[tuple[dict[str, Any], list[str] | None]]:
         start = "-"
         while rows := self._client.xrange(keys.audit(), min=start, count=PAGE_SIZE):
-            entries = [json.loads(fields[FIELD.encode()]) for _, fields in rows]
+            entries = list(map(_entry_of, rows))
             yield from zip(entries, self._targets(entries), strict=True)
             start = f"({text(rows[-1][0])}"
 
     def _with_targets(self, rows: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Id and entry of each row, the target in plain if it was not erased."""
-        entries = [json.loads(fields[FIELD.encode()]) for _, fields in rows]
+        entries = list(map(_entry_of, rows))
         for (id_, _), entry, known in zip(rows, entries, self._targets(entries), strict=True):
             yield text(id_), {**entry, "target": None if known is None else known[1]}
 
@@ -256,6 +251,18 @@ def forget_targets(client: "Redis[Any]", identifiers: Sequence[str]) -> int:
     if names:
         client.hdel(keys.audit_targets(), *names)
     return len(names)
+
+
+def _first_number(pipe: Any, start: str) -> int | None:
+    """Number of the first entry from the stream id ``start`` on."""
+    rows = pipe.xrange(keys.audit(), min=start, count=1)
+    return int(_entry_of(rows[0])["number"]) if rows else None
+
+
+def _entry_of(row: Any) -> dict[str, Any]:
+    """The entry in a row of the stream."""
+    entry: dict[str, Any] = json.loads(row[1][FIELD.encode()])
+    return entry
 
 
 def _commitment(salt: str, target: str) -> str:

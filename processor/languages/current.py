@@ -50,23 +50,11 @@ def ngettext(singular: str, plural: str, n: int) -> str:
     return current().translations.ngettext(singular, plural, n)
 
 
-def pgettext(context: str, message: str) -> str:
-    """The message as it is meant in ``context``, which tells equal texts of the source apart."""
-    return current().translations.pgettext(context, message)
-
-
-def npgettext(context: str, singular: str, plural: str, n: int) -> str:
-    """:func:`ngettext` with the context of :func:`pgettext`."""
-    return current().translations.npgettext(context, singular, plural, n)
-
-
 def translate_templates(environment: Environment) -> None:
     """Have the templates of ``environment`` translated: ``{{ _("…") }}`` and ``{% trans %}``."""
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
-    )
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
 
 
 def moment(at: datetime) -> str:

@@ -23,14 +23,7 @@ TRANSLATED = (
 )
 """Files and folders whose messages are translated, below ``processor``."""
 
-KEYWORDS = {
-    "_": None,
-    "gettext": None,
-    "mark": None,
-    "ngettext": (1, 2),
-    "pgettext": ((1, "c"), 2),
-    "npgettext": ((1, "c"), 2, 3),
-}
+KEYWORDS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2)}
 _OPTIONS = {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}
 _METHODS = {".py": "python", ".html": "jinja2", ".txt": "jinja2"}
 _NOISE = tuple(
@@ -47,11 +40,11 @@ def collected() -> Catalog:
     """The messages of the source, read once."""
     catalogue = Catalog(charset="utf-8", fuzzy=False)
     for path in _files():
-        for _, message, comments, context in extract_from_file(
+        for _, message, comments, _context in extract_from_file(
             _METHODS[path.suffix], path, keywords=KEYWORDS, options=_OPTIONS
         ):
             location = (path.relative_to(ROOT).as_posix(), 1)
-            catalogue.add(message, None, [location], user_comments=comments, context=context)
+            catalogue.add(message, None, [location], user_comments=comments)
     return catalogue
 
 
@@ -66,9 +59,9 @@ def update(path: Path) -> None:
     catalogue.header_comment = f"# {catalogue.locale.english_name if catalogue.locale else tag}"
     for message in collected():
         if message.id:
-            known = old.get(message.id, message.context)
+            known = old.get(message.id)
             text = known.string if known is not None and not known.fuzzy else ""
-            catalogue.add(message.id, text, message.locations, context=message.context)
+            catalogue.add(message.id, text, message.locations)
     written = io.BytesIO()
     write_po(written, catalogue, width=100, include_lineno=False)
     lines = written.getvalue().splitlines(keepends=True)
