@@ -21,13 +21,16 @@ NO_PERMISSIONS = ", ".join(
 )
 """No page uses a device, a sensor or a payment. https://www.w3.org/TR/permissions-policy/"""
 
+PRIVATE = frozenset({"connect", "ops", "receivers", "reminders", "return", "v1"})
+"""First parts of the paths whose responses are for one reader: no cache and no search engine keeps them."""
+
 HSTS = "max-age=31536000"
 _NO_EMBEDDER = "'none'"
 _SELF = "'self'"
 
 
 def add_security_headers(response: Response) -> Response:
-    """Add the headers that the view did not set."""
+    """Add the headers that the view did not set, and forbid caches to keep what is private."""
     headers = response.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
@@ -37,6 +40,9 @@ def add_security_headers(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", NO_PERMISSIONS)
+    if request.path.split("/")[1] in PRIVATE:
+        headers["Cache-Control"] = "no-store"
+        headers["X-Robots-Tag"] = "noindex, nofollow"
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", HSTS)
     return response

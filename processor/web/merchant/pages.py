@@ -137,14 +137,11 @@ def _new_link_csrf_token(error: ProcessorError) -> str | None:
 
 
 def register_handlers(blueprint: Blueprint) -> None:
-    """Have ``blueprint`` answer errors with pages, and set the headers of merchant pages."""
+    """Have ``blueprint`` answer errors with pages, and a popup stay connected with its opener."""
 
     @blueprint.after_request
-    def set_headers(response: Response) -> Response:
-        response.headers["Cache-Control"] = "no-store"
-        # A page opened in a popup stays connected with its opener, here and after Codat's Link.
-        response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    def keep_opener(response: Response) -> Response:
+        response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"  # here and after Codat's Link
         return response
 
     def of_processor(error: ProcessorError) -> Response:

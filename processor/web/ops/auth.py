@@ -54,7 +54,6 @@ class PagesClosed(NotFound):
 def register(app: Flask) -> None:
     """Require an operator for every path under ``/ops``, also for unknown ones."""
     app.before_request(_guard)
-    app.after_request(_forbid_caching)
     app.after_request(_record_action)
 
 
@@ -149,13 +148,6 @@ def note_refusal() -> None:
         reason="unauthorized",
         address=request.remote_addr,
     )
-
-
-def _forbid_caching(response: Response) -> Response:
-    if _is_ops_request():
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return response
 
 
 def _record_action(response: Response) -> Response:

@@ -27,7 +27,6 @@ INTERNALS = frozenset({"/metrics", "/openapi.json"})
 def register(app: Flask) -> None:
     """Require a key for every path under ``/v1``, also for unknown ones."""
     app.before_request(_guard)
-    app.after_request(_forbid_caching)
     app.after_request(_record_call)
 
 
@@ -63,12 +62,6 @@ def _key_of_request() -> ApiKey:
 
 def _operation() -> str:
     return (request.endpoint or "").rpartition(".")[2]
-
-
-def _forbid_caching(response: Response) -> Response:
-    if _is_api_request():
-        response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _record_call(response: Response) -> Response:
