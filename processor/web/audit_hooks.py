@@ -12,6 +12,7 @@ from processor.clock import to_iso
 from processor.codat.json_values import folded
 from processor.errors import StoreUnavailable
 from processor.store import keys
+from processor.web import windows
 from processor.web.dependencies import get_container, refusal_log
 
 _log = logging.getLogger(__name__)
@@ -51,11 +52,7 @@ def record(
 
 def _refused_too_often(kind: ActorKind, actor: str) -> bool:
     """Count a refusal of this actor. Raises ``redis.RedisError``."""
-    name = keys.attempts("audited", f"{kind}:{actor}")
-    with get_container().redis.pipeline(transaction=True) as pipe:
-        pipe.set(name, 0, ex=WINDOW_S, nx=True)
-        pipe.incr(name)
-        return int(pipe.execute()[1]) > MAX_REFUSALS
+    return windows.count(keys.attempts("audited", f"{kind}:{actor}"), WINDOW_S) > MAX_REFUSALS
 
 
 def _ids() -> list[str]:

@@ -16,6 +16,7 @@ from redis import RedisError
 
 from processor.errors import TooManyAttempts
 from processor.store import keys
+from processor.web import windows
 from processor.web.dependencies import get_container
 
 MAX_REFUSALS = 10
@@ -48,10 +49,8 @@ def throttled(credential: Credential, *refusals: type[Exception]) -> Iterator[No
     try:
         yield
     except refusals:
-        with contextlib.suppress(RedisError), client.pipeline(transaction=True) as pipe:
-            pipe.set(name, 0, ex=WINDOW_S, nx=True)
-            pipe.incr(name)
-            pipe.execute()
+        with contextlib.suppress(RedisError):
+            windows.count(name, WINDOW_S)
         raise
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 
 from processor.access.audit import ActorKind
 from processor.delivery import serializers
@@ -20,6 +20,7 @@ from processor.web import audit_hooks, csrf, html_errors
 from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
 from processor.web.ops import copy, rendering, sparkline
+from processor.web.redirects import see_other
 
 blueprint = Blueprint("receivers", __name__, url_prefix="/receivers")
 
@@ -57,7 +58,7 @@ def act(token: str) -> Response:
         case _:
             raise Invalid("The form has to say what is to be done.")
     audit_hooks.record(ActorKind.RECEIVER, "receiver portal", f"portal {action}", "done", subscriber_id)
-    return redirect(url_for("receivers.portal", token=token), 303)  # type: ignore[return-value]
+    return see_other(url_for("receivers.portal", token=token))
 
 
 def _subscriber_id(token: str) -> str:
@@ -117,21 +118,13 @@ def _page(token: str, subscriber: dict[str, Any]) -> Response:
         now=now,
         csrf_token=csrf.token_of(token),
     )
-    return csrf.set_cookie(_response(html), blueprint.url_prefix or "/")
+    return csrf.set_cookie(rendering.html_response(html), blueprint.url_prefix or "/")
 
 
 def _error_page(error: ProcessorError) -> Response:
     html = render_template("ops/portal_problem.html", error=error)
-    response = _response(html, int(error.status))
+    response = rendering.html_response(html, int(error.status))
     response.headers.update(error.headers())
-    return response
-
-
-def _response(html: str, status: int = 200) -> Response:
-    response = make_response(html.encode("utf-8", "backslashreplace"), status)
-    response.headers["Content-Security-Policy"] = rendering.POLICY
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 

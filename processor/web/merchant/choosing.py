@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, request
 
 from processor.errors import CodatError, Invalid, NotFound
 from processor.journey.errors import CodatNotSet, TokenExpired
@@ -25,6 +25,7 @@ from processor.web.merchant.link_session import (
     visit_of,
 )
 from processor.web.merchant.pages import LivePart, fragment, live_part, page, register_handlers
+from processor.web.redirects import see_other
 
 blueprint = Blueprint("choose", __name__, url_prefix=PATH)
 register_handlers(blueprint)
@@ -90,7 +91,7 @@ def not_listed(token: str) -> Response:
 @blueprint.get("/<token>/platform-requests")
 def back_to_not_listed(token: str) -> Response:
     """Redirect from the address of the form to the page with the form."""
-    return redirect(visit_of(token).url("choose.not_listed", lang=language_choice.of_link()), 303)  # type: ignore[return-value]
+    return see_other(visit_of(token).url("choose.not_listed", lang=language_choice.of_link()))
 
 
 @blueprint.post("/<token>/platform-requests")
@@ -98,14 +99,14 @@ def request_platform(token: str) -> Response:
     """Tell whoever sent the link which platform is missing."""
     visit = form_visit_of(token)
     journey().request_platform(visit.company_id, request.form.get("name", ""), request.form.get("note"))
-    return redirect(visit.url("choose.not_listed", done="told"), 303)  # type: ignore[return-value]
+    return see_other(visit.url("choose.not_listed", done="told"))
 
 
 @blueprint.get("/<token>/connections")
 @blueprint.get("/<token>/skip")
 def back_to_choosing(token: str) -> Response:
     """Redirect from the address of the form to the page with the form."""
-    return redirect(visit_of(token).url("choose.show", lang=language_choice.of_link()), 303)  # type: ignore[return-value]
+    return see_other(visit_of(token).url("choose.show", lang=language_choice.of_link()))
 
 
 @blueprint.post("/<token>/connections")
@@ -139,7 +140,7 @@ def skip(token: str) -> Response:
     visit = form_visit_of(token)
     is_skipped = "undo" not in request.form
     journey().skip(visit.company, request.form.get("source_type", ""), is_skipped=is_skipped)
-    return redirect(visit.url("choose.show"), 303)  # type: ignore[return-value]
+    return see_other(visit.url("choose.show"))
 
 
 @blueprint.post("/<token>/new-link")
@@ -151,7 +152,7 @@ def new_link(token: str) -> Response:
     except TokenExpired as error:
         journey().links.mail(error.company_id, error.holder, error.generation)
         return page(None, "link_sent")
-    return redirect(visit.url("choose.show"), 303)  # type: ignore[return-value]
+    return see_other(visit.url("choose.show"))
 
 
 @blueprint.get("", strict_slashes=False)
@@ -235,17 +236,16 @@ def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
     """The platforms that match the address's search, and whether the list is available at all."""
     search = _search_text()
     statement = consenting.inline_statement(visit)
+    values: dict[str, Any] = {
+        "search": search,
+        "statement": statement,
+        "available": False,
+        "groups": [],
+    }
     try:
         offer = journey().offers.of_company(visit.company)
     except (CodatError, CodatNotSet):
-        return {
-            "search": search,
-            "groups": [],
-            "hint": None,
-            "available": False,
-            "all_skipped": False,
-            "statement": statement,
-        }
+        return values
     matches = offer.search(search)
     skipped = () if search else visit.company.skipped
     asked: list[str] | None = None
@@ -253,10 +253,9 @@ def _matching_platforms(visit: PageVisit, cards: list[Card]) -> dict[str, Any]:
         asked = [kind.source_type for kind in visit.company.asked_for if kind.source_type not in skipped]
     groups = tiles.groups(matches.platforms, cards, recommended=offer.recommended, asked_types=asked)
     return {
-        "search": search,
+        **values,
+        "available": True,
         "groups": groups,
         "hint": matches.hint,
-        "available": True,
         "all_skipped": asked == [],
-        "statement": statement,
     }

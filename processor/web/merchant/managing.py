@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, request
 
 from handlers.state import State
 from processor.errors import Conflict, NotFound
@@ -16,6 +16,7 @@ from processor.web.merchant.cards import Dates, dates_of
 from processor.web.merchant.copy import changes
 from processor.web.merchant.link_session import PATH, PageVisit, form_visit_of, journey, visit_of
 from processor.web.merchant.pages import fragment, live_part, page, register_handlers
+from processor.web.redirects import see_other
 
 blueprint = Blueprint("manage", __name__, url_prefix=f"{PATH}/<token>")
 register_handlers(blueprint)
@@ -45,7 +46,7 @@ def confirm(token: str, connection_id: str, change: str) -> Response:
     visit = visit_of(token)
     card = visit.card(connection_id)
     if card.state is State.DELETED or (change == "unlink" and not card.is_linked):
-        return redirect(visit.url("manage.show"), 303)  # type: ignore[return-value]
+        return see_other(visit.url("manage.show"))
     keeper = brand_of(journey().brands, visit.company.brand).name
     question = changes.question(change, card.full_name, keeper)
     return page(visit, "confirm", card=card, change=change, question=question)
@@ -71,7 +72,7 @@ def delete(token: str, connection_id: str) -> Response:
 
 
 def _back(visit: PageVisit, done: str) -> Response:
-    return redirect(visit.url("manage.show", done=done), 303)  # type: ignore[return-value]
+    return see_other(visit.url("manage.show", done=done))
 
 
 def _managed(visit: PageVisit) -> dict[str, Any]:

@@ -5,15 +5,11 @@ with each question, so that a page that stays open for a day costs some hundreds
 """
 
 import json
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
 
-from redis import Redis
-
-from processor.clock import to_ms, utc_now
-from processor.journey.service import Journey
+from processor.clock import to_ms
 from processor.store import keys
+from processor.web import windows
+from processor.web.dependencies import get_container
 from processor.web.merchant.card import Card
 
 FIRST_WAIT_MS = 2_000
@@ -28,43 +24,31 @@ MAX_RETURNS = 20
 RETURNS_WINDOW_S = 900
 
 
-class PagePolling:
-    """Queues questions about the connections on open pages."""
+def ask_if_due(company_id: str, card: Card) -> None:
+    """Ask Codat about the connection if a change is expected and the current wait is over."""
+    if not card.is_in_motion:
+        return
+    container = get_container()
+    row = container.redis.get(keys.watched(card.id))
+    count, next_ms = json.loads(row) if row else (0, 0)
+    if to_ms(container.clock()) >= next_ms:
+        _ask(company_id, card.id, count)
 
-    def __init__(
-        self, client: "Redis[Any]", journey: Journey, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        self._client, self._journey, self._clock = client, journey, clock
 
-    def ask_if_due(self, company_id: str, card: Card) -> None:
-        """Ask Codat about the connection if a change is expected and the current wait is over."""
-        if not card.is_in_motion:
-            return
-        row = self._client.get(keys.watched(card.id))
-        count, next_ms = json.loads(row) if row else (0, 0)
-        if to_ms(self._clock()) >= next_ms:
-            self._ask(company_id, card.id, count)
+def ask_on_return(company_id: str, card: Card) -> None:
+    """Ask Codat at once and restart the waits, because the merchant has just come back.
 
-    def ask_on_return(self, company_id: str, card: Card) -> None:
-        """Ask Codat at once and restart the waits, because the merchant has just come back.
+    Anybody can reload that address, so beyond ``MAX_RETURNS`` this is :func:`ask_if_due`.
+    """
+    if windows.count(keys.returns(company_id), RETURNS_WINDOW_S) <= MAX_RETURNS:
+        _ask(company_id, card.id, 0)
+    else:
+        ask_if_due(company_id, card)
 
-        Anybody can reload that address, so beyond ``MAX_RETURNS`` this is :meth:`ask_if_due`.
-        """
-        if self._count_return(company_id) <= MAX_RETURNS:
-            self._ask(company_id, card.id, 0)
-        else:
-            self.ask_if_due(company_id, card)
 
-    def _count_return(self, company_id: str) -> int:
-        name = keys.returns(company_id)
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.set(name, 0, ex=RETURNS_WINDOW_S, nx=True)
-            pipe.incr(name)
-            _, count = pipe.execute()
-        return int(count)
-
-    def _ask(self, company_id: str, connection_id: str, count: int) -> None:
-        wait_ms = min(MAX_WAIT_MS, int(FIRST_WAIT_MS * GROWTH ** min(count, 100)))
-        row = json.dumps([count + 1, to_ms(self._clock()) + wait_ms])
-        self._client.set(keys.watched(connection_id), row, ex=RESET_AFTER_S)
-        self._journey.queue_questions(company_id, connection_id)
+def _ask(company_id: str, connection_id: str, count: int) -> None:
+    container = get_container()
+    wait_ms = min(MAX_WAIT_MS, int(FIRST_WAIT_MS * GROWTH ** min(count, 100)))
+    row = json.dumps([count + 1, to_ms(container.clock()) + wait_ms])
+    container.redis.set(keys.watched(connection_id), row, ex=RESET_AFTER_S)
+    container.journey.queue_questions(company_id, connection_id)

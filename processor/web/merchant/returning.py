@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from processor.journey.link_redirect import LinkRedirect
 from processor.store.visit_steps import VisitStep
 from processor.web.dependencies import get_container
-from processor.web.merchant import choosing, watching
+from processor.web.merchant import choosing, polling, watching
 from processor.web.merchant.copy import redirect_outcomes
 from processor.web.merchant.link_session import (
     RETURN_PATH,
@@ -50,7 +50,7 @@ def show() -> Response:
         return remember_thanks(response, redirect)
     card = visit.card(redirect.connection_id, redirect=redirect)
     journey().steps.take(VisitStep.BACK, visit.company_id, card.id)
-    watching.page_polling().ask_on_return(visit.company_id, card)
+    polling.ask_on_return(visit.company_id, card)
     live = watching.live_status(visit, card, redirect=redirect)
     return remember_thanks(page(visit, "watch", card=card, live=live), redirect)
 

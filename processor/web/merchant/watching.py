@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, request
 
 from processor.journey.link_redirect import LinkRedirect
-from processor.web.dependencies import get_container
-from processor.web.merchant import consenting
+from processor.web.merchant import consenting, polling
 from processor.web.merchant.card import Card
 from processor.web.merchant.choosing import leave_for_link, redirect_in_address
 from processor.web.merchant.copy import asked_for, redirect_outcomes
@@ -19,7 +18,7 @@ from processor.web.merchant.link_session import (
     visit_of,
 )
 from processor.web.merchant.pages import LivePart, fragment, live_part, page, register_handlers
-from processor.web.merchant.polling import PagePolling
+from processor.web.redirects import see_other
 
 blueprint = Blueprint("watch", __name__, url_prefix=f"{PATH}/<token>/connections/<connection_id>")
 register_handlers(blueprint)
@@ -32,7 +31,7 @@ def show(token: str, connection_id: str) -> Response:
     """The status of a connection."""
     visit = visit_of(token)
     card = visit.card(connection_id)
-    page_polling().ask_if_due(visit.company_id, card)
+    polling.ask_if_due(visit.company_id, card)
     is_read_requested = request.args.get("asked") == "read" and card.is_linked
     return page(visit, "watch", card=card, live=live_status(visit, card), is_read_requested=is_read_requested)
 
@@ -43,10 +42,11 @@ def live(token: str, connection_id: str) -> Response:
     visit = visit_of(token)
     redirect = redirect_in_address()
     card = visit.card(connection_id, redirect=redirect)
-    page_polling().ask_if_due(visit.company_id, card)
+    polling.ask_if_due(visit.company_id, card)
     return fragment(visit, STATUS, **_status(visit, card, redirect))
 
 
+@blueprint.get("/account")
 @blueprint.get("/link")
 @blueprint.get("/read")
 def back_to_watching(token: str, connection_id: str) -> Response:
@@ -70,19 +70,13 @@ def resume(token: str, connection_id: str) -> Response:
     return leave_for_link(visit, session)
 
 
-@blueprint.get("/account")
-def back_from_confirming(token: str, connection_id: str) -> Response:
-    """The status page at the address of that form."""
-    return show(token, connection_id)
-
-
 @blueprint.post("/account")
 def confirm_account(token: str, connection_id: str) -> Response:
     """Keep that another account than before is meant."""
     visit = form_visit_of(token)
     name = request.form.get("account", "")
     journey().accounts.confirm(connection_id, name, company_id=visit.company_id)
-    return redirect(visit.url("watch.show", connection_id=connection_id), 303)  # type: ignore[return-value]
+    return see_other(visit.url("watch.show", connection_id=connection_id))
 
 
 @blueprint.post("/read")
@@ -91,8 +85,7 @@ def read_again(token: str, connection_id: str) -> Response:
     visit = form_visit_of(token)
     visit.connection(connection_id)
     journey().read_again(visit.company_id)
-    url = visit.url("watch.show", connection_id=connection_id, asked="read")
-    return redirect(url, 303)  # type: ignore[return-value]
+    return see_other(visit.url("watch.show", connection_id=connection_id, asked="read"))
 
 
 def live_status(visit: PageVisit, card: Card, *, redirect: LinkRedirect | None = None) -> LivePart:
@@ -119,9 +112,3 @@ def _status(visit: PageVisit, card: Card, redirect: LinkRedirect | None) -> dict
         status["notice"] = redirect_outcomes.notice_beside(redirect, card)
         status["quotation"] = redirect_outcomes.quotation_of(redirect, card)
     return status
-
-
-def page_polling() -> PagePolling:
-    """Asks Codat about connections whose pages are open."""
-    container = get_container()
-    return PagePolling(container.redis, container.journey, container.clock)
