@@ -26,14 +26,14 @@ def end_session(id_: str) -> Response:
     """End one session, which is named by the beginning of its id."""
     if len(id_) != SHOWN_ID_CHARS or not get_container().operator_sessions.revoke(id_start=id_):
         raise NotFound("There is no such session any more.")
-    return rendering.back(url_for(f"{auth.NAME}.access"), "sessions-ended", count=1)
+    return rendering.back(url_for(".access"), "sessions-ended", count=1)
 
 
 @blueprint.post("/access/people/<id_>")
 def end_sessions(id_: str) -> Response:
     """End every session of an operator."""
     count = get_container().operator_sessions.revoke(name=id_)
-    return rendering.back(url_for(f"{auth.NAME}.access"), "sessions-ended", count=count)
+    return rendering.back(url_for(".access"), "sessions-ended", count=count)
 
 
 @blueprint.post("/access/api-keys")
@@ -48,7 +48,7 @@ def add_key() -> Response:
 def revoke_key(id_: str) -> Response:
     """End a key that was made."""
     get_container().api_keys.revoke(id_)
-    return rendering.back(url_for(f"{auth.NAME}.access"), "key-revoked")
+    return rendering.back(url_for(".access"), "key-revoked")
 
 
 @blueprint.post("/access/webhook-secrets")
@@ -57,14 +57,14 @@ def add_webhook_secret() -> Response:
     operator = auth.current_operator()
     by = operator.name if operator else ""
     g.audit_target = get_container().webhook_secrets.add(request.form.get("secret", ""), by=by).id
-    return rendering.back(url_for(f"{auth.NAME}.access"), "secret-added")
+    return rendering.back(url_for(".access"), "secret-added")
 
 
 @blueprint.post("/access/webhook-secrets/<id_>")
 def remove_webhook_secret(id_: str) -> Response:
     """Refuse what is signed with an added secret."""
     get_container().webhook_secrets.remove(id_)
-    return rendering.back(url_for(f"{auth.NAME}.access"), "secret-removed")
+    return rendering.back(url_for(".access"), "secret-removed")
 
 
 def _page(**values: Any) -> Response:

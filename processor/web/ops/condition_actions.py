@@ -17,7 +17,7 @@ from processor.reconciliation import webhook_registration, wiring
 from processor.store import retention, unreadable
 from processor.store.records import CONNECTION
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, rendering
+from processor.web.ops import rendering
 from processor.web.ops.rendering import blueprint
 
 MOST_AT_ONCE = 1_000
@@ -31,66 +31,27 @@ MUTES = {"1 hour": 1, "8 hours": 8, "1 day": 24, "7 days": 168}
 """How long a condition can be muted from the page, in hours."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionAction:
-    """A button. ``question`` is asked before, where the action cannot be taken back.
-
-    ``days``: one of these is chosen with it.
-    """
-
-    name: str
-    label: str
-    question: str = ""
-    days: tuple[int, ...] = ()
-
-
-WAKE = ConditionAction("wake", "Wake the workers")
-TRY_CODAT = ConditionAction("try_codat", "Ask Codat now")
-TRY_NOW = ConditionAction("try_lane", "Try again now")
-ENABLE = ConditionAction("enable", "Enable, and send what waits")
-ENABLE_AND_SEND = ConditionAction("enable_and_send", "Enable, and send what it missed")
-REGISTER = ConditionAction("register_consumer", "Register the consumer")
-FORGET = ConditionAction(
-    "forget_handled",
-    "Forget handled messages",
-    "They cannot be brought back: not shown, replayed or verified any more. Connections, timelines and"
-    " notifications stay, and messages that wait, failed or are in quarantine.",
-    days=(14, 7, 3, 1),
-)
-
-ACTIONS: Mapping[str, ConditionAction] = {
-    "redis_full": FORGET,
-    "inbox_stalled": WAKE,
-    "deliveries_stalled": WAKE,
-    "questions_overdue": WAKE,
-    "no_clock": WAKE,
-    "record_unreadable": ConditionAction("repair", "Make the connections again"),
-    "codat_unreachable": TRY_CODAT,
-    "codat_key_refused": TRY_CODAT,
-    "codat_account_limited": TRY_CODAT,
-    "webhooks_missing": REGISTER,
-    "message_retrying": ConditionAction("replay_failed", "Try them all now"),
-    "messages_dead": ConditionAction("replay_dead", "Replay them all"),
-    "messages_quarantined": ConditionAction("replay_quarantined", "Replay what is understood by now"),
-    "deliveries_dead": ConditionAction("send_dead", "Send them all again"),
-    "deliveries_uncertain": ConditionAction(
-        "send_uncertain", "Send them all again", "Whoever got one already gets a copy of it."
-    ),
-    "receiver_failing": TRY_NOW,
-    "mail_refused": TRY_NOW,
-    "operators_unreachable": TRY_NOW,
-    "receiver_paused": ENABLE,
-    "receiver_gone": ENABLE_AND_SEND,
-    "receiver_disabled": ENABLE_AND_SEND,
-}
-"""The action by the code of the condition. The others end outside of this service."""
-
-NEEDS_CODAT = frozenset({TRY_CODAT.name, REGISTER.name})
 LANES = {"mail_refused": EMAIL.name, "operators_unreachable": OPERATORS.name}
 """The lane of conditions without a subject."""
 
 Done = tuple[str, int]
 """The confirmation, and the number that it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionAction:
+    """A button; ``act`` is called with the code and the subject of the condition.
+
+    ``question`` is asked before, where the action cannot be taken back. ``days``: one of these is chosen with
+    it. ``needs_codat``: there is a client of Codat's API.
+    """
+
+    name: str
+    label: str
+    act: Callable[[Container, str, str], Done]
+    question: str = ""
+    days: tuple[int, ...] = ()
+    needs_codat: bool = False
 
 
 def available(container: Container) -> Mapping[str, ConditionAction]:
@@ -100,18 +61,18 @@ def available(container: Container) -> Mapping[str, ConditionAction]:
     return {
         code: action
         for code, action in ACTIONS.items()
-        if (action.name not in NEEDS_CODAT or has_codat) and (action is not REGISTER or can_register)
+        if (not action.needs_codat or has_codat) and (action is not REGISTER or can_register)
     }
 
 
 @blueprint.post("/conditions")
 def condition_action() -> Response:
     """Act on a condition, or mute it."""
-    act = _DOING.get(request.form.get("action", ""))
+    act = ACTS.get(request.form.get("action", ""))
     if act is None:
         raise Invalid("The form has to say what is to be done about the condition.")
     done, count = act(get_container(), request.form.get("code", ""), request.form.get("subject", ""))
-    return rendering.back(url_for(f"{auth.NAME}.overview"), done, count=count)
+    return rendering.back(url_for(".overview"), done, count=count)
 
 
 def _forget(container: Container, _code: str, _subject: str) -> Done:
@@ -223,20 +184,56 @@ def _unmute(container: Container, code: str, subject: str) -> Done:
     return "unmuted", 0
 
 
-_DOING: Mapping[str, Callable[[Container, str, str], Done]] = {
-    FORGET.name: _forget,
-    WAKE.name: _wake,
-    TRY_CODAT.name: _try_codat,
-    REGISTER.name: _register,
-    "repair": _repair,
-    "replay_failed": _replay("failed"),
-    "replay_dead": _replay("dead"),
-    "replay_quarantined": _replay("quarantined"),
-    "send_dead": _send_dead,
-    "send_uncertain": _send_uncertain,
-    TRY_NOW.name: _try_lane,
-    ENABLE.name: _enable,
-    ENABLE_AND_SEND.name: _enable_and_send,
+WAKE = ConditionAction("wake", "Wake the workers", _wake)
+TRY_CODAT = ConditionAction("try_codat", "Ask Codat now", _try_codat, needs_codat=True)
+TRY_NOW = ConditionAction("try_lane", "Try again now", _try_lane)
+ENABLE = ConditionAction("enable", "Enable, and send what waits", _enable)
+ENABLE_AND_SEND = ConditionAction("enable_and_send", "Enable, and send what it missed", _enable_and_send)
+REGISTER = ConditionAction("register_consumer", "Register the consumer", _register, needs_codat=True)
+FORGET = ConditionAction(
+    "forget_handled",
+    "Forget handled messages",
+    _forget,
+    "They cannot be brought back: not shown, replayed or verified any more. Connections, timelines and"
+    " notifications stay, and messages that wait, failed or are in quarantine.",
+    days=(14, 7, 3, 1),
+)
+
+ACTIONS: Mapping[str, ConditionAction] = {
+    "redis_full": FORGET,
+    "inbox_stalled": WAKE,
+    "deliveries_stalled": WAKE,
+    "questions_overdue": WAKE,
+    "no_clock": WAKE,
+    "record_unreadable": ConditionAction("repair", "Make the connections again", _repair),
+    "codat_unreachable": TRY_CODAT,
+    "codat_key_refused": TRY_CODAT,
+    "codat_account_limited": TRY_CODAT,
+    "webhooks_missing": REGISTER,
+    "message_retrying": ConditionAction("replay_failed", "Try them all now", _replay("failed")),
+    "messages_dead": ConditionAction("replay_dead", "Replay them all", _replay("dead")),
+    "messages_quarantined": ConditionAction(
+        "replay_quarantined", "Replay what is understood by now", _replay("quarantined")
+    ),
+    "deliveries_dead": ConditionAction("send_dead", "Send them all again", _send_dead),
+    "deliveries_uncertain": ConditionAction(
+        "send_uncertain",
+        "Send them all again",
+        _send_uncertain,
+        "Whoever got one already gets a copy of it.",
+    ),
+    "receiver_failing": TRY_NOW,
+    "mail_refused": TRY_NOW,
+    "operators_unreachable": TRY_NOW,
+    "receiver_paused": ENABLE,
+    "receiver_gone": ENABLE_AND_SEND,
+    "receiver_disabled": ENABLE_AND_SEND,
+}
+"""The action by the code of the condition. The others end outside of this service."""
+
+ACTS: Mapping[str, Callable[[Container, str, str], Done]] = {
+    **{action.name: action.act for action in ACTIONS.values()},
     "mute": _mute,
     "unmute": _unmute,
 }
+"""What is done, by the value of a form's ``action``."""

@@ -11,7 +11,7 @@ from processor.errors import Invalid
 from processor.resources import queries
 from processor.store.message_records import EVENT_STATUSES
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, copy, csv_export, filters, rendering
+from processor.web.ops import copy, csv_export, filters, rendering
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import MAX_LIMIT, EventQuery
 
@@ -98,5 +98,5 @@ def handle_several() -> Response:
     count, done = len(results) - len(refused), "discarded" if is_discard else "replayed"
     if refused:
         return _list_page({**EventQuery().load({}), "status": status}, done, count, refused)
-    address = url_for(f"{auth.NAME}.events", status=status)
+    address = url_for(".events", status=status)
     return rendering.back(address, f"{done}-several", count=count)

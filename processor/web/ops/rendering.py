@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, render_template, request, url_for
 from marshmallow import Schema, ValidationError
 from redis import BusyLoadingError, RedisError
 
@@ -14,6 +14,7 @@ from processor.errors import Invalid, ProcessorError, StoreUnavailable, TooManyA
 from processor.web import csrf, failure_references, html_errors, problem_json
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, confirmations, copy
+from processor.web.redirects import see_other
 from processor.web.v1.parameters import LONGEST_ID, NoParameters
 
 blueprint = Blueprint(auth.NAME, __name__, url_prefix=auth.PREFIX)
@@ -56,18 +57,21 @@ def fragment(template: str, status: int = HTTPStatus.OK, **values: Any) -> Respo
         refresh_s=_refresh_s(),
         done_message=confirmations.done(request.args, now),
         longest_id=LONGEST_ID,
-        **_HELPERS,
+        address=address,
+        here=here,
+        copy=copy,
+        REFRESH_S=REFRESH_S,
         **values,
     )
-    return _response(html, status)
+    return html_response(html, status)
 
 
 def address(kind: str, id_: str) -> str:
     """The address of the page of an object; ``kind`` is the view's name."""
     if _PATH_SAFE.fullmatch(id_):
-        return url_for(f"{auth.NAME}.{kind}", id_=id_)
+        return url_for(f".{kind}", id_=id_)
     sendable = id_.encode("utf-8", "replace").decode()
-    return url_for(f"{auth.NAME}.{kind}", id_=ID_IN_QUERY, id=sendable)
+    return url_for(f".{kind}", id_=ID_IN_QUERY, id=sendable)
 
 
 @blueprint.url_value_preprocessor
@@ -96,7 +100,7 @@ def back(address_: str, done: str, **counts: int) -> Response:
     at_s = int(get_container().clock().timestamp())
     query = urlencode({"done": done, **counts, "done_at": at_s})
     separator = "&" if "?" in address_ else "?"
-    return redirect(f"{address_}{separator}{query}", HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
+    return see_other(f"{address_}{separator}{query}")
 
 
 def query_of(schema: type[Schema] = NoParameters) -> dict[str, Any]:
@@ -129,9 +133,9 @@ def error_page(error: ProcessorError) -> Response:
         return problem_json.of_processor(error)
     if isinstance(error, Unauthorized | TooManyAttempts):
         if _prefers_sign_in(error):
-            return redirect(sign_in_address(), HTTPStatus.SEE_OTHER)  # type: ignore[return-value]
+            return see_other(sign_in_address())
         wait_s = error.retry_after_s if isinstance(error, TooManyAttempts) else None
-        response = _response(render_template("ops/login.html", wait_s=wait_s), int(error.status))
+        response = html_response(render_template("ops/login.html", wait_s=wait_s), int(error.status))
     else:
         response = page(
             "problem",
@@ -146,7 +150,7 @@ def error_page(error: ProcessorError) -> Response:
 
 def sign_in_address() -> str:
     """The address of the sign-in page, which leads back to the current page."""
-    return url_for(f"{auth.NAME}.sign_in_page", next=request.full_path.rstrip("?"))
+    return url_for(".sign_in_page", next=request.full_path.rstrip("?"))
 
 
 def _prefers_sign_in(error: ProcessorError) -> bool:
@@ -168,7 +172,7 @@ def _store_error(error: RedisError) -> StoreUnavailable:
     return StoreUnavailable("Redis does not answer, or refuses what was asked of it.")
 
 
-def _response(html: str, status: int) -> Response:
+def html_response(html: str, status: int = HTTPStatus.OK) -> Response:
     """The response; lone surrogates, which foreign JSON may contain, are escaped."""
     response = make_response(html.encode("utf-8", "backslashreplace"), status)
     response.headers["Content-Security-Policy"] = POLICY
@@ -181,10 +185,3 @@ def _refresh_s() -> int | None:
 
 
 html_errors.register(blueprint, error_page, store_error=_store_error)
-
-_HELPERS: dict[str, Any] = {
-    "address": address,
-    "here": here,
-    "copy": copy,
-    "REFRESH_S": REFRESH_S,
-}

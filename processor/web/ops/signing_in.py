@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 
 from processor.access import operators
 from processor.access.audit import ActorKind
@@ -18,6 +18,7 @@ from processor.web.credential_throttle import Credential, throttled
 from processor.web.dependencies import get_container
 from processor.web.ops import auth, rendering
 from processor.web.ops.rendering import blueprint
+from processor.web.redirects import see_other
 
 PENDING_COOKIE = "sign-in"
 PENDING_S = 600
@@ -51,7 +52,7 @@ def sso() -> Response:
     provider = _provider()
     with throttled(Credential.OPERATOR, _sso().ProviderFailed):
         address, pending = provider.begin(local_path(request.form.get("next", "")))
-    response: Response = redirect(address, HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
+    response = see_other(address)
     # Chromium applies form-action to the redirect that answers a form.
     policy = rendering.POLICY.replace("form-action 'self'", f"form-action 'self' {_origin(address)}")
     response.headers["Content-Security-Policy"] = policy
@@ -84,7 +85,7 @@ def _provider() -> Any:
     if not settings.oidc_issuer:
         raise NotFound("OIDC_ISSUER is not set.")
     root = (settings.public_url or request.url_root).rstrip("/")
-    return _sso().Provider(settings, root + url_for(f"{auth.NAME}.sso_callback"))
+    return _sso().Provider(settings, root + url_for(".sso_callback"))
 
 
 def _sso() -> Any:
@@ -101,7 +102,7 @@ def _origin(address: str) -> str:
 def sign_out() -> Response:
     """End this browser's session."""
     get_container().operator_sessions.end(cookies.get(auth.SESSION_COOKIE))
-    response: Response = redirect(url_for(f"{auth.NAME}.sign_in_page"), HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
+    response = see_other(url_for(".sign_in_page"))
     cookies.remove(response, auth.SESSION_COOKIE, path=auth.PREFIX)
     return response
 
@@ -110,7 +111,7 @@ def begin_session(operator: Operator, method: str, next_path: str) -> Response:
     """Open a session and lead to the page that was asked for."""
     token = get_container().operator_sessions.open(operator, method)
     audit_hooks.record(ActorKind.OPERATOR, operator.name, f"ops sign_in {method}", "done")
-    response: Response = redirect(local_path(next_path), HTTPStatus.SEE_OTHER)  # type: ignore[assignment]
+    response = see_other(local_path(next_path))
     lifetime_s = int(LIFETIME.total_seconds())
     cookies.put(response, auth.SESSION_COOKIE, token, path=auth.PREFIX, max_age_s=lifetime_s)
     return response
@@ -121,7 +122,7 @@ def local_path(path: str) -> str:
     is_ours = path == auth.PREFIX or path.startswith((auth.PREFIX + "/", auth.PREFIX + "?"))
     if is_ours and path.isprintable() and "\\" not in path:
         return path
-    return url_for(f"{auth.NAME}.overview")
+    return url_for(".overview")
 
 
 def _form(error: str = "") -> Response:

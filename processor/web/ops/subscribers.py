@@ -12,7 +12,7 @@ from processor.errors import Invalid
 from processor.resources import trends
 from processor.resources.failed_attempts import failed_attempts
 from processor.web.dependencies import get_container
-from processor.web.ops import auth, condition_actions, csv_export, rendering, sparkline
+from processor.web.ops import condition_actions, csv_export, rendering, sparkline
 from processor.web.ops.rendering import blueprint
 from processor.web.v1.parameters import PageQuery
 
@@ -81,7 +81,7 @@ def change_subscriber(id_: str) -> Response:
             return _subscriber_page(get_container().subscriber_service.rotate(id_))
         case "remove":
             get_container().subscriber_service.remove(id_)
-            return rendering.back(url_for(f"{auth.NAME}.subscribers"), "removed")
+            return rendering.back(url_for(".subscribers"), "removed")
     raise Invalid("The form has to say what is to be done with the subscriber.")
 
 
