@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from tests.processor.web.ops.operating import OWN_SCRIPT, SEAL, Operator
+from tests.processor.web.ops.operating import OWN_SCRIPT, SEAL, Operator, forms
 from tests.processor.web.v1.filling import Filling
 
 NASTY = "\"><script>alert(1)</script>'"
@@ -92,6 +92,17 @@ def test_what_has_a_hostile_id_is_found_replayed_and_sent_again(filling: Filling
     told = filling.container.reader.list_notifications(connection_id=ID, limit=1, cursor=None).items[0]
     path = f"/ops/notifications/{told['body']['id']}"
     assert operator.send(path, seal=operator.seal()).status_code == 409
+
+
+def test_the_links_of_a_company_with_a_hostile_id_are_revoked(filling: Filling) -> None:
+    """The address of the form had its last part behind the id, and so named another company."""
+    hostile(filling)
+    operator = Operator(filling)
+    (form,) = (form for form in forms(operator.open("/ops/companies/-", id=ID)) if "revoke its" in form)
+    action, seal = unescape(form.partition('action="')[2].partition('"')[0]), SEAL.search(form)
+    assert seal is not None
+    page = operator.follow(operator.send(action, seal=seal[1]))
+    assert page.startswith("The links of this company that were made before are revoked.")
 
 
 ODD_IDS = [
