@@ -1,6 +1,7 @@
 """A small OpenID Connect provider on loopback: real HTTP, real signatures, and lies on request."""
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -23,13 +24,17 @@ def _issuer_key() -> RSAKey:
 
 
 class Issuer:
-    """Authorises everybody; ``claims`` are added to ID tokens, ``key`` signs them."""
+    """Authorises everybody; ``claims`` are added to ID tokens, ``key`` signs them.
+
+    Documents have ``padding`` blanks in front, of which ``padded`` were sent.
+    """
 
     def __init__(self) -> None:
         self.key = self.published = _issuer_key()
         self.claims: dict[str, Any] = {"groups": ["ops"], "email": "anna@bank.example"}
         self.asked: dict[str, dict[str, str]] = {}
         self.redeemed: list[str] = []
+        self.padding, self.padded = 0, 0
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,9 +54,12 @@ class Issuer:
                 data = json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Length", str(issuer.padding + len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                with contextlib.suppress(ConnectionError):
+                    while issuer.padded < issuer.padding:
+                        issuer.padded += self.wfile.write(b" " * 65_536)
+                    self.wfile.write(data)
 
             def log_message(self, *_: Any) -> None:
                 """Quiet."""

@@ -179,18 +179,17 @@ class Provider:
         return metadata
 
     def _read(self, address: str) -> Any:
+        content = bytearray()
         try:
-            answer = httpx.get(
-                address,
-                timeout=TIMEOUT_S,
-                follow_redirects=False,
-                trust_env=False,
-                verify=_trusted_authorities(),
-            )
-            answer.raise_for_status()
-            if len(answer.content) > MAX_ANSWER_BYTES:
-                raise ValueError("too long")
-            return answer.json()
+            with httpx.stream(
+                "GET", address, timeout=TIMEOUT_S, trust_env=False, verify=_trusted_authorities()
+            ) as answer:
+                answer.raise_for_status()
+                for part in answer.iter_bytes():
+                    content += part
+                    if len(content) > MAX_ANSWER_BYTES:
+                        raise ValueError("too long")
+            return json.loads(content)
         except (httpx.HTTPError, ValueError) as error:
             raise self._failed(error) from error
 

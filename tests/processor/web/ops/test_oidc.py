@@ -38,11 +38,16 @@ def service(redis_url: str, issuer: Issuer):
     filling.close()
 
 
-def leave(client: FlaskClient) -> str:
-    """The address at the provider to which the sign-in page leads."""
+def seal_of(client: FlaskClient) -> str:
+    """The seal of the sign-in page's forms."""
     seal = SEAL.search(client.get("/ops/sign-in").text)
     assert seal is not None
-    answer = client.post("/ops/sign-in/sso", data={"seal": seal[1], "next": "/ops/events"})
+    return seal[1]
+
+
+def leave(client: FlaskClient) -> str:
+    """The address at the provider to which the sign-in page leads."""
+    answer = client.post("/ops/sign-in/sso", data={"seal": seal_of(client), "next": "/ops/events"})
     assert answer.status_code == 303
     return answer.headers["Location"]
 
@@ -188,6 +193,15 @@ def test_the_metadata_is_read_once_and_through_no_proxy(
         client = service.app.test_client()
         assert come_back(client, issuer.authorize(leave(client))).status_code == 303
     assert len(asked) == 1
+
+
+def test_of_a_long_answer_the_beginning_is_read(service: Filling, issuer: Issuer) -> None:
+    """All of it was held in memory before it was found to be too long."""
+    issuer.padding = 128 * 1024 * 1024
+    client = service.app.test_client()
+    answer = client.post("/ops/sign-in/sso", data={"seal": seal_of(client)})
+    assert answer.status_code == 502
+    assert issuer.padded < issuer.padding / 2
 
 
 def test_an_address_without_a_state_fits_no_cookie(service: Filling, issuer: Issuer) -> None:
