@@ -22,7 +22,6 @@ DONE = "bench:done"
 
 @cache
 def client() -> "Redis[Any]":
-    """The client of this process."""
     return Redis.from_url(os.environ["REDIS_URL"])
 
 

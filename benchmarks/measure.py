@@ -25,12 +25,10 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """The middle value."""
         return statistics.median(self.values)
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The lowest and the highest value."""
         return min(self.values), max(self.values)
 
 
@@ -69,7 +67,6 @@ class CpuMeter:
         self._began = self._total()
 
     def used_s(self) -> float:
-        """CPU seconds since the beginning."""
         return self._total() - self._began
 
     def _total(self) -> float:

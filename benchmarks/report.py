@@ -74,7 +74,6 @@ def as_text(figures: Sequence[Figure]) -> str:
 
 
 def write(figures: Sequence[Figure], runs: int) -> None:
-    """Write the page and its plots."""
     before: dict[str, float] = json.loads(BEFORE.read_text(encoding="utf-8"))
     rows = (
         f"| {figure.name} | {_optional(before.get(figure.name))} | {_median(figure)} | "

@@ -69,7 +69,6 @@ class Container:
     metrics: Metrics = field(default_factory=Metrics)
 
     def close(self) -> None:
-        """Close all connections."""
         self.redis.close()
         self.queue_redis.close()
         if self.codat is not None:
@@ -77,7 +76,6 @@ class Container:
 
     @cached_property
     def subscribers(self) -> Subscribers:
-        """The stored subscribers."""
         return Subscribers(
             self.redis,
             allow_private=self.settings.allow_private_subscribers,
@@ -87,12 +85,10 @@ class Container:
 
     @cached_property
     def lane_admin(self) -> LaneAdmin:
-        """Changes delivery lanes."""
         return LaneAdmin(self.redis, clock=self.clock)
 
     @cached_property
     def operator_alerts(self) -> OperatorAlerts:
-        """Alerts the operators."""
         return OperatorAlerts(
             lane_admin=self.lane_admin,
             waker=self.waker,
@@ -126,7 +122,6 @@ class Container:
 
     @cached_property
     def redelivery_service(self) -> RedeliveryService:
-        """Sends notifications again."""
         return RedeliveryService(
             self.redis,
             subscribers=self.subscribers,
@@ -137,22 +132,18 @@ class Container:
 
     @cached_property
     def api_keys(self) -> ApiKeys:
-        """The keys of callers of the API."""
         return ApiKeys(self.redis, self.settings.api_keys, clock=self.clock)
 
     @cached_property
     def audit(self) -> AuditTrail:
-        """The audit trail."""
         return AuditTrail(self.redis, days=self.settings.audit_days, clock=self.clock)
 
     @cached_property
     def operator_sessions(self) -> OperatorSessions:
-        """The sessions of operators."""
         return OperatorSessions(self.redis, self.settings, clock=self.clock)
 
     @cached_property
     def replay_service(self) -> ReplayService:
-        """Replays or discards stored messages."""
         return ReplayService(reader=self.reader, inbox=self.inbox, waker=self.waker)
 
 

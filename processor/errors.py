@@ -199,7 +199,6 @@ class Invalid(ProcessorError):
         return "; ".join(parts[:MAX_FIELDS]) + more
 
     def extra(self) -> dict[str, object]:
-        """``errors`` if there are invalid fields."""
         return super().extra() | ({"errors": self.errors} if self.errors else {})
 
 
@@ -259,7 +258,6 @@ class CodatError(ProcessorError):
         self.correlation_id = correlation_id
 
     def extra(self) -> dict[str, object]:
-        """``correlation_id`` if Codat sent one."""
         return super().extra() | (
             {} if self.correlation_id is None else {"correlation_id": self.correlation_id}
         )

@@ -35,5 +35,4 @@ COMMAND = ("arq", "benchmarks.job_libraries.arq_app.WorkerSettings")
 
 
 def enqueue(cell: int) -> None:
-    """Add one job."""
     _loop.run_until_complete(_pool.enqueue_job("handle", cell))

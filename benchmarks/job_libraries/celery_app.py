@@ -15,5 +15,4 @@ COMMAND = ("celery", "-A", "benchmarks.job_libraries.celery_app", "worker", "--p
 
 
 def enqueue(cell: int) -> None:
-    """Add one job."""
     handle.delay(cell)

@@ -13,5 +13,4 @@ COMMAND = ("dramatiq", "benchmarks.job_libraries.dramatiq_app", "--processes", "
 
 
 def enqueue(cell: int) -> None:
-    """Add one job."""
     handle.send(cell)

@@ -12,5 +12,4 @@ COMMAND = ("huey_consumer", "benchmarks.job_libraries.huey_app.huey", "-w", "1",
 
 
 def enqueue(cell: int) -> None:
-    """Add one job."""
     handle(cell)

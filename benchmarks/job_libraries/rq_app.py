@@ -12,5 +12,4 @@ COMMAND = ("rq", "worker", "bench", "--url", os.environ["REDIS_URL"], "-w", "rq.
 
 
 def enqueue(cell: int) -> None:
-    """Add one job."""
     _queue.enqueue(handle_one, cell, result_ttl=0)

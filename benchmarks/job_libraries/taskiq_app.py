@@ -22,5 +22,4 @@ COMMAND = ("taskiq", "worker", "benchmarks.job_libraries.taskiq_app:broker", "--
 
 
 def enqueue(cell: int) -> None:
-    """Add one job."""
     _loop.run_until_complete(handle.kiq(cell))

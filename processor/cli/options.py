@@ -46,7 +46,6 @@ def paged(command: Command) -> Command:
 
 
 def company_option(help: str) -> Callable[[Command], Command]:
-    """The option ``--company``."""
     return click.option("--company", "company_id", metavar="ID", callback=codat_id, help=help)
 
 

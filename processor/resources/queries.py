@@ -86,7 +86,6 @@ def _page(
 
 
 def connection(reader: Reader, connection_id: str) -> dict[str, Any]:
-    """One connection."""
     return serializers.connection(_row(reader, connection_id))
 
 
@@ -113,7 +112,6 @@ def companies(
 
 
 def company(reader: Reader, company_id: str) -> dict[str, Any]:
-    """One company."""
     row = reader.company(company_id)
     if row is None:
         raise NotFound("There is no company with this id.")
@@ -185,7 +183,6 @@ def notifications(
 
 
 def notification(reader: Reader, notification_id: str) -> dict[str, Any]:
-    """One notification."""
     row = reader.notification(notification_id)
     if row is None:
         raise NotFound("There is no notification with this id.")

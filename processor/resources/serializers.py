@@ -128,7 +128,6 @@ def progress(connection: Connection, now: Situation) -> int:
 
 
 def company(row: Mapping[str, str]) -> dict[str, Any]:
-    """A company from its stored fields."""
     return {
         "id": row["id"],
         "company_id": row["id"],
@@ -176,7 +175,6 @@ def whole_event(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def notification(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A notification with its body and its deliveries."""
     deliveries = row["deliveries"]
     return {
         **row["body"],

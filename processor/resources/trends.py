@@ -41,7 +41,6 @@ class Trend:
 
     @property
     def newest(self) -> float | None:
-        """The newest value."""
         return next((value for value in reversed(self.values) if value is not None), None)
 
     @property
@@ -68,7 +67,6 @@ class _Resolution:
     width: int
 
     def sums(self, slots: Slots, series: Series, now: datetime) -> list[int]:
-        """The sum of each step."""
         return values(slots, series, last=self.ring.slot(now), count=self.count, width=self.width)
 
     def trends(self, now: datetime, *curves: Trend) -> TrendSet:

@@ -31,5 +31,4 @@ def lock_within(file: IO[bytes], limit_s: float) -> bool:
 
 
 def unlock(file: IO[bytes]) -> None:
-    """Release the lock."""
     fcntl.flock(file, fcntl.LOCK_UN)

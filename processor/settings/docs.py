@@ -63,7 +63,6 @@ def _line(definition: SettingDefinition) -> str:
 
 
 def main() -> None:
-    """Write the generated files."""
     for path, text in files().items():
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")

@@ -100,18 +100,14 @@ def _path(text: str) -> Path:
         raise ValueError("no such user") from None
 
 
-def _existing_folder(text: str) -> Path:
-    path = _path(text)
-    if not path.is_dir():
-        raise ValueError("no folder")
-    return path
+def _existing(is_there: Callable[[Path], bool]) -> Callable[[str], Path]:
+    def read(text: str) -> Path:
+        path = _path(text)
+        if not is_there(path):
+            raise ValueError("not there")
+        return path
 
-
-def _existing_file(text: str) -> Path:
-    path = _path(text)
-    if not path.is_file():
-        raise ValueError("no file")
-    return path
+    return read
 
 
 def _flag(text: str) -> bool:
@@ -212,7 +208,7 @@ def choice(*words: str) -> SettingKind:
 
 TEXT = SettingKind("text", str)
 COLOR = SettingKind("a colour such as #0d5b52", colors.parse_color)
-EXISTING_FILE = SettingKind("the path of a file that is there", _existing_file)
+EXISTING_FILE = SettingKind("the path of a file that is there", _existing(Path.is_file))
 LINKS = SettingKind("a comma-separated list of `Label https://address`", brands.parse_links)
 LANGUAGE = choice(*LANGUAGES)
 CONSENT = choice("choice", "step", "off")
@@ -236,7 +232,7 @@ EMAIL = SettingKind("an e-mail address", _email)
 TEXTS = SettingKind("a comma-separated list", _texts)
 FLAG = SettingKind("true or false", _flag)
 FOLDER = SettingKind("the path of a folder", _path)
-EXISTING_FOLDER = SettingKind("the path of a folder that is there", _existing_folder)
+EXISTING_FOLDER = SettingKind("the path of a folder that is there", _existing(Path.is_dir))
 MAILBOX = SettingKind("an e-mail address, or a name and `<address>`", _mailbox)
 LOG_LEVEL = choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PORT = whole_number(0, 65535)

@@ -40,7 +40,6 @@ def _generations(text: str) -> frozenset[Generation]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until told to stop."""
     asked_to_stop = SimpleQueue[None]()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.put(None))

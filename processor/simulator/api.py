@@ -66,7 +66,6 @@ def error_response(refused: SimulatorRefusal) -> Response:
 
 
 def api_blueprint(simulation: Simulation) -> Blueprint:
-    """The API of one simulated Codat."""
     api = Blueprint("api", __name__)
 
     @api.before_request

@@ -81,5 +81,4 @@ class Dice:
         return self._random.uniform(least, most) + extra
 
     def shuffle(self, parcels: list[Any]) -> None:
-        """Bring parcels into another order."""
         self._random.shuffle(parcels)

@@ -31,7 +31,6 @@ class _Client:
         self._http = http_client(base_url=url, headers=headers, timeout_s=TIMEOUT_S)
 
     def close(self) -> None:
-        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:

@@ -15,7 +15,6 @@ from processor.simulator.simulation import Simulation, steer_of
 
 
 def control_blueprint(simulation: Simulation) -> Blueprint:
-    """The control API of one simulated Codat."""
     control = Blueprint("control", __name__, url_prefix="/simulator")
 
     @control.post("/companies")

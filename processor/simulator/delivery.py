@@ -95,7 +95,6 @@ class Delivery:
 
     @property
     def chaos(self) -> Chaos:
-        """The disturbance in force."""
         return self._chaos
 
     def disturb(self, wanted: Mapping[str, object]) -> Chaos:
@@ -155,7 +154,6 @@ class Delivery:
         return self._agenda.wait_until_idle(timeout_s)
 
     def stop(self) -> None:
-        """Send nothing more."""
         self._agenda.stop(timeout_s=2.0)
         self._http.close()
 

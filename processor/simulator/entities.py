@@ -189,7 +189,6 @@ class SimulatedConnection:
     changes: list[tuple[datetime, Status]] = field(default_factory=list)
 
     def become(self, status: Status, now: datetime) -> None:
-        """Change the status."""
         self.changes.append((now, self.status))
         self.status = status
 

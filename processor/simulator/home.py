@@ -24,7 +24,6 @@ class Button:
 
 
 def home_blueprint(simulation: Simulation) -> Blueprint:
-    """The home page of one simulated Codat, with its pictures."""
     home = Blueprint(
         "home",
         __name__,

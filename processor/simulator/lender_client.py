@@ -39,7 +39,6 @@ class LenderClient:
         """The newest link of each company and person that was signed up or added here, by their ids."""
 
     def close(self) -> None:
-        """Close the connections."""
         self._http.close()
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:

@@ -42,7 +42,6 @@ _BY_NAME: Mapping[str, Ending] = {ending.name: ending for ending in ENDINGS}
 
 
 def link_blueprint(simulation: Simulation) -> Blueprint:
-    """The Link pages of one simulated Codat."""
     link = Blueprint("link", __name__, url_prefix="/link", template_folder="templates")
 
     pages.protect(link, refusal="Not found")

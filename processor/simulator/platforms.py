@@ -124,7 +124,6 @@ PICTURES = ("full", "square", "button", "button-hover")
 
 
 def platform_of(key: str) -> SimulatedPlatform | None:
-    """The platform with that key, or ``None``."""
     return _BY_KEY.get(key)
 
 

@@ -8,8 +8,6 @@ from processor.simulator.simulation import Simulation
 
 
 def add_product_calls(api: Blueprint, simulation: Simulation) -> None:
-    """Add the calls about products to the API of one simulated Codat."""
-
     def check_product(product: str) -> None:
         if product not in simulation.config.products:
             raise SimulatorRefusal(404, f"The product '{product}' does not exist", "ClientsApi")

@@ -23,14 +23,12 @@ class SimulatedQuota:
         return datetime.fromtimestamp(self._simulation.clock(), tz=UTC)
 
     def count(self) -> None:
-        """Count one call."""
         with self._simulation.lock:
             today = f"{self._now():%Y-%m-%d}"
             self._calls = self._calls + 1 if today == self._day else 1
             self._day = today
 
     def add_headers(self, response: Response) -> None:
-        """Add the headers about the quota to a response."""
         with self._simulation.lock:
             active = sum(company.is_active for company in self._simulation.world.companies())
             limit = _CALLS_PER_COMPANY * (1 + active)

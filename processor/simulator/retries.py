@@ -30,7 +30,6 @@ class ReceiverAnswer:
 
     @property
     def is_success(self) -> bool:
-        """Whether the message counts as delivered."""
         return self.status is not None and 200 <= self.status < 300
 
 

@@ -60,7 +60,6 @@ class SimulatorServer:
         return self.config.base_url
 
     def start(self) -> Self:
-        """Begin to answer."""
         self._thread.start()
         return self
 

@@ -22,7 +22,6 @@ class CheckResult:
     sentence: str
 
     def __str__(self) -> str:
-        """The line as it is printed."""
         return f"{self.status:<8} {self.subject:<9} {self.sentence}"
 
 
@@ -33,19 +32,15 @@ class Subject:
     name: str
 
     def ok(self, sentence: str) -> CheckResult:
-        """It is as it should be."""
         return CheckResult(CheckStatus.OK, self.name, sentence)
 
     def unknown(self, sentence: str) -> CheckResult:
-        """The server does not show it."""
         return CheckResult(CheckStatus.UNKNOWN, self.name, sentence)
 
     def warning(self, sentence: str) -> CheckResult:
-        """It works, but not as well as it should."""
         return CheckResult(CheckStatus.WARNING, self.name, sentence)
 
     def error(self, sentence: str) -> CheckResult:
-        """The service cannot work like this."""
         return CheckResult(CheckStatus.ERROR, self.name, sentence)
 
 
