@@ -59,8 +59,7 @@ MAX_TARGETS = 5
 
 def record_failure(container: Container, error: BaseException) -> None:
     """Append an entry for a command that failed half-way; one that was refused or called off did nothing."""
-    context = click.get_current_context(silent=True)
-    if context is not None and context.command_path.partition(" ")[2] in WRITES_TRAIL:
+    if _command() in WRITES_TRAIL:
         return
     is_refused = isinstance(error, ProcessorError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
     if not is_refused and not isinstance(error, click.Abort | click.UsageError):
@@ -69,9 +68,8 @@ def record_failure(container: Container, error: BaseException) -> None:
 
 def record(container: Container, outcome: str) -> None:
     """Append an entry for the current command, unless it changes nothing."""
-    context = click.get_current_context(silent=True)
-    command = "" if context is None else context.command_path.partition(" ")[2]
-    if context is None or command in READ_ONLY:
+    context, command = click.get_current_context(), _command()
+    if command in READ_ONLY:
         return
     targets = [str(context.params[name]) for name in TARGETS if context.params.get(name)]
     for name in SEVERAL_TARGETS:
@@ -89,6 +87,11 @@ def record(container: Container, outcome: str) -> None:
         container.audit.append(action)
     except (RedisError, ProcessorError):
         _log.warning("the command could not be kept in the audit trail", extra={"command": command})
+
+
+def _command() -> str:
+    """The current command with its group, as in ``READ_ONLY``."""
+    return click.get_current_context().command_path.partition(" ")[2]
 
 
 def actor_name() -> str:

@@ -29,13 +29,15 @@ def lender_client(
     """
     settings = load(environ, DOTENV)
     container = for_worker(settings)
-    parts = {
-        "client": container.redis,
-        "inbox": container.inbox,
-        "reader": container.reader,
-        "waker": container.waker,
-    }
-    past = make_journey(settings, **parts, codat=None, clock=_clock(-LONG_AGO))  # type: ignore[arg-type]
+    past = make_journey(
+        settings,
+        client=container.redis,
+        inbox=container.inbox,
+        reader=container.reader,
+        waker=container.waker,
+        codat=None,
+        clock=_clock(-LONG_AGO),
+    )
 
     def pass_days(company_id: str, days: int) -> int:
         decided = Reminders(
@@ -51,16 +53,14 @@ def lender_client(
 
     with (
         contextlib.closing(container),
-        contextlib.closing(
-            LenderClient(
-                settings.local_url,
-                settings.api_keys[0],
-                brands=sorted(brands_of(settings).keys() - {DEFAULT_BRAND}),
-                languages={tag: language(tag).name for tag in LANGUAGES},
-                mails=lambda: mailbox.mails,
-                expired_link=past.links.connect_url,
-                pass_days=pass_days,
-            )
+        LenderClient(
+            settings.local_url,
+            settings.api_keys[0],
+            brands=sorted(brands_of(settings).keys() - {DEFAULT_BRAND}),
+            languages={tag: language(tag).name for tag in LANGUAGES},
+            mails=lambda: mailbox.mails,
+            expired_link=past.links.connect_url,
+            pass_days=pass_days,
         ) as client,
     ):
         simulation.lender = client

@@ -9,7 +9,6 @@ import contextlib
 import queue
 import signal
 from collections.abc import Callable, Iterator
-from typing import Any
 
 POLL_S = 1.0
 """The longest wait of the main thread, in seconds: the handler of a signal that the system delivers to
@@ -53,7 +52,7 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self._previous: dict[signal.Signals, Any] = {}
+        self._handlers = contextlib.ExitStack()
         self._callback: Callable[[], None] | None = None
         self._received = False
 
@@ -73,14 +72,12 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         for number in STOP_SIGNALS:
-            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue
-            self._previous[number] = signal.signal(number, self._receive)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._handlers.enter_context(handling(number, self._receive))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._handlers.close()
 
     def _receive(self, *_: object) -> None:
         self._received = True

@@ -18,7 +18,7 @@ def unmet_requirements(values: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each unmet requirement of ``values``, the settings that are set, by field."""
     if kind_of(values.get("redis_url", "")) is EngineKind.CLUSTER and "queue_redis_url" not in values:
         yield "QUEUE_REDIS_URL must be set where REDIS_URL is a cluster: RQ needs a plain server."
-    if "sentry_dsn" in values and not _is_installed("sentry_sdk"):
+    if "sentry_dsn" in values and find_spec("sentry_sdk") is None:
         yield _missing_library("SENTRY_DSN", "sentry-sdk", extra="sentry")
     if "oidc_issuer" in values:
         yield from _check_oidc(values)
@@ -40,7 +40,7 @@ def default_sender(smtp_url: str, public_url: str | None) -> str:
 
 
 def _check_oidc(values: Mapping[str, Any]) -> Iterator[str]:
-    if not _is_installed("authlib"):
+    if find_spec("authlib") is None:
         yield _missing_library("OIDC_ISSUER", "authlib", extra="oidc")
     for name in ("oidc_client_id", "oidc_groups"):
         if name not in values:
@@ -51,7 +51,7 @@ def _check_oidc(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _check_alert_urls(urls: Sequence[str]) -> Iterator[str]:
-    if not _is_installed("apprise"):
+    if find_spec("apprise") is None:
         yield _missing_library("OPERATOR_ALERT_URLS", "apprise", extra="chat")
         return
     invalid = [f"{number}" for number, url in enumerate(urls, 1) if not _is_valid(url)]
@@ -72,10 +72,6 @@ def _is_valid(url: str) -> bool:
         return False
     finally:
         log.disabled = was_disabled
-
-
-def _is_installed(module: str) -> bool:
-    return find_spec(module) is not None
 
 
 def _missing_library(setting: str, library: str, *, extra: str) -> str:

@@ -26,7 +26,9 @@ def http_client(
     return httpx.Client(base_url=base_url, headers=headers, timeout=timeout_s, verify=_tls(), trust_env=False)
 
 
-class _Client:
+class JsonClient:
+    """Calls of one server, at ``url`` and with these ``headers``, until the context ends."""
+
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         self._http = http_client(base_url=url, headers=headers, timeout_s=TIMEOUT_S)
 
@@ -49,7 +51,7 @@ class _Client:
         return answer_body
 
 
-class SimulatorClient(_Client):
+class SimulatorClient(JsonClient):
     """The control API; every call raises ``httpx.HTTPError`` where the simulator refuses or is away."""
 
     def create_company(self, name: str, tags: Mapping[str, str] | None = None, **options: object) -> str:
@@ -107,7 +109,7 @@ class SimulatorClient(_Client):
         return self._call("POST", "/simulator/faults", fault)
 
 
-class ProductClient(_Client):
+class ProductClient(JsonClient):
     """The product's ``/v1`` as far as a story reads it; raises ``httpx.HTTPError`` like the other."""
 
     def __init__(self, url: str, api_key: str) -> None:

@@ -1,7 +1,6 @@
 """Sends messages, signed or with a password, retries them, and disturbs them on request."""
 
 import itertools
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +21,6 @@ from processor.simulator.messages import Message
 from processor.simulator.platforms import JsonObject
 from processor.simulator.retries import ReceiverAnswer, next_delay_s, parse_retry_after
 from processor.simulator.times import Clock, codat_time
-
-log = logging.getLogger(__name__)
 
 _LOG_LENGTH = 1_000
 
@@ -233,12 +230,3 @@ class Delivery:
                 next_in_s=next_in_s,
             )
             self._records.append(record)
-        log.debug(
-            "The simulator dealt with a message",
-            extra={
-                "event_type": message.event_type,
-                "connection_id": message.connection_id,
-                "attempt": attempt,
-                "outcome": outcome.value,
-            },
-        )

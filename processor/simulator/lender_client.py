@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 import httpx
 
-from processor.simulator.clients import TIMEOUT_S, http_client
+from processor.simulator.clients import JsonClient
 from processor.simulator.entities import SimulatorRefusal
 from processor.simulator.mailbox import ReceivedMail
 
 
-class LenderClient:
+class LenderClient(JsonClient):
     """A caller of the service at ``url``; every call raises :class:`SimulatorRefusal` where that refuses.
 
     ``languages`` are names by tag, and ``mails`` those that the service sent. ``expired_link`` makes a link
@@ -31,15 +31,11 @@ class LenderClient:
         expired_link: Callable[[str], str],
         pass_days: Callable[[str, int], int],
     ) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"}
-        self._http = http_client(base_url=f"{url}/v1", headers=headers, timeout_s=TIMEOUT_S)
+        super().__init__(f"{url}/v1", {"Authorization": f"Bearer {api_key}"})
         self.brands, self.languages, self.mails = brands, languages, mails
         self.expired_link, self.pass_days = expired_link, pass_days
         self.links: dict[str, str] = {}
         """The newest link of each company and person that was signed up or added here, by their ids."""
-
-    def close(self) -> None:
-        self._http.close()
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """The answer of a call; empty if it has none."""
