@@ -115,24 +115,21 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.get("/companies")
     def list_companies() -> ResponseReturnValue:
-        with simulation.lock:
-            return listed(
-                [show_company(company) for company in simulation.world.companies()], _COMPANY_NAMES, "Company"
-            )
+        return listed(
+            [show_company(company) for company in simulation.world.companies()], _COMPANY_NAMES, "Company"
+        )
 
     @api.post("/companies")
     def create_company() -> ResponseReturnValue:
         body = json_body()
-        with simulation.lock:
-            products = _assigned_products(body.get("products"), simulation.config.products)
-            return jsonify(
-                show_company(simulation.world.create_company(body.get("name"), body.get("tags"), products))
-            )
+        products = _assigned_products(body.get("products"), simulation.config.products)
+        return jsonify(
+            show_company(simulation.world.create_company(body.get("name"), body.get("tags"), products))
+        )
 
     @api.get("/companies/<company_id>")
     def get_company(company_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            return jsonify(show_company(simulation.world.company(company_id)))
+        return jsonify(show_company(simulation.world.company(company_id)))
 
     @api.delete("/companies/<company_id>")
     def delete_company(company_id: str) -> ResponseReturnValue:
@@ -141,92 +138,77 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.get("/companies/<company_id>/connections")
     def list_connections(company_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            rows = [
-                show_connection(connection) for connection in simulation.world.company(company_id).present
-            ]
-            return listed(rows, _CONNECTION_NAMES, "DataConnection")
+        rows = [show_connection(connection) for connection in simulation.world.company(company_id).present]
+        return listed(rows, _CONNECTION_NAMES, "DataConnection")
 
     @api.post("/companies/<company_id>/connections")
     def create_connection(company_id: str) -> ResponseReturnValue:
         body = json_body()
-        with simulation.lock:
-            return jsonify(
-                show_connection(simulation.world.create_connection(company_id, body.get("platformKey")))
-            )
+        return jsonify(
+            show_connection(simulation.world.create_connection(company_id, body.get("platformKey")))
+        )
 
     @api.get("/companies/<company_id>/connections/<connection_id>")
     def get_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            return jsonify(show_connection(simulation.world.connection(company_id, connection_id)))
+        return jsonify(show_connection(simulation.world.connection(company_id, connection_id)))
 
     @api.patch("/companies/<company_id>/connections/<connection_id>")
     def unlink_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
         body = json_body()
-        with simulation.lock:
-            connection = simulation.world.connection(company_id, connection_id)
-            if body.get("status") != Status.UNLINKED.value:
-                raise SimulatorRefusal(400, "The status of a data connection can only be set to Unlinked")
-            if connection.status is not Status.LINKED:
-                raise SimulatorRefusal(
-                    400, f"A data connection that is {connection.status.value} cannot be unlinked"
-                )
-            return jsonify(show_connection(simulation.world.unlink(connection_id)))
+        connection = simulation.world.connection(company_id, connection_id)
+        if body.get("status") != Status.UNLINKED.value:
+            raise SimulatorRefusal(400, "The status of a data connection can only be set to Unlinked")
+        if connection.status is not Status.LINKED:
+            raise SimulatorRefusal(
+                400, f"A data connection that is {connection.status.value} cannot be unlinked"
+            )
+        return jsonify(show_connection(simulation.world.unlink(connection_id)))
 
     @api.delete("/companies/<company_id>/connections/<connection_id>")
     def delete_connection(company_id: str, connection_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            simulation.world.connection(company_id, connection_id)
-            simulation.world.delete_connection(connection_id)
+        simulation.world.connection(company_id, connection_id)
+        simulation.world.delete_connection(connection_id)
         return "", 200
 
     @api.put("/companies/<company_id>/connections/<connection_id>/authorization")
     def authorize_with_token(company_id: str, connection_id: str) -> ResponseReturnValue:
         """A token of the client's own integration gives access; Codat starts no first read."""
         json_body()
-        with simulation.lock:
-            simulation.world.connection(company_id, connection_id)
-            return jsonify(show_connection(simulation.world.authorize(connection_id)))
+        simulation.world.connection(company_id, connection_id)
+        return jsonify(show_connection(simulation.world.authorize(connection_id)))
 
     @api.get("/companies/<company_id>/dataStatus")
     def data_status(company_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            return jsonify(_data_statuses(simulation.world.company(company_id).datasets))
+        return jsonify(_data_statuses(simulation.world.company(company_id).datasets))
 
     @api.get("/companies/<company_id>/data/info")
     def company_info(company_id: str) -> ResponseReturnValue:
         """The company data of the accounting software, where it was read."""
-        with simulation.lock:
-            read = [
-                connection
-                for connection in simulation.world.company(company_id).present
-                if connection.platform.source_type == "Accounting" and connection.last_sync
-            ]
-            if not read:
-                raise SimulatorRefusal(404, "No company data was read")
-            return jsonify({"companyName": read[-1].business_name or read[-1].account_name})
+        read = [
+            connection
+            for connection in simulation.world.company(company_id).present
+            if connection.platform.source_type == "Accounting" and connection.last_sync
+        ]
+        if not read:
+            raise SimulatorRefusal(404, "No company data was read")
+        return jsonify({"companyName": read[-1].business_name or read[-1].account_name})
 
     @api.get("/companies/<company_id>/data/history")
     def history(company_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            rows = [
-                dataset.as_history(company_id) for dataset in simulation.world.company(company_id).datasets
-            ]
-            rows.sort(key=lambda row: str(row["requested"]), reverse=True)
-            return listed(rows, _HISTORY_NAMES, "Dataset")
+        rows = [dataset.as_history(company_id) for dataset in simulation.world.company(company_id).datasets]
+        rows.sort(key=lambda row: str(row["requested"]), reverse=True)
+        return listed(rows, _HISTORY_NAMES, "Dataset")
 
     @api.get("/companies/<company_id>/data/history/<dataset_id>")
     def get_dataset(company_id: str, dataset_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            for dataset in simulation.world.company(company_id).datasets:
-                if dataset.id == dataset_id:
-                    return jsonify(dataset.as_history(company_id))
+        for dataset in simulation.world.company(company_id).datasets:
+            if dataset.id == dataset_id:
+                return jsonify(dataset.as_history(company_id))
         raise SimulatorRefusal(404, f"There is no dataset {dataset_id}", "PullApi")
 
     @api.post("/companies/<company_id>/data/all")
     def read_again(company_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            simulation.read_again(simulation.world.company(company_id))
+        simulation.read_again(simulation.world.company(company_id))
         return "", 204
 
     add_product_calls(api, simulation)
@@ -246,19 +228,16 @@ def api_blueprint(simulation: Simulation) -> Blueprint:
 
     @api.get("/webhooks")
     def list_consumers() -> ResponseReturnValue:
-        with simulation.lock:
-            return jsonify({"results": [consumer.as_json() for consumer in simulation.consumers.all()]})
+        return jsonify({"results": [consumer.as_json() for consumer in simulation.consumers.all()]})
 
     @api.post("/webhooks")
     def add_consumer() -> ResponseReturnValue:
         body = json_body()
-        with simulation.lock:
-            return jsonify(simulation.consumers.add(body).as_json()), 201
+        return jsonify(simulation.consumers.add(body).as_json()), 201
 
     @api.delete("/webhooks/<consumer_id>")
     def remove_consumer(consumer_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            simulation.consumers.remove(consumer_id)
+        simulation.consumers.remove(consumer_id)
         return "", 204
 
     return api

@@ -1,10 +1,11 @@
 """The Flask app of the simulated Codat."""
 
+import contextlib
 import functools
 from datetime import UTC, datetime
 from typing import cast
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
@@ -21,6 +22,20 @@ SIMULATION = "codat-simulator.simulation"
 """The key of the WSGI environment under which a server puts its simulation."""
 
 
+def _hold_lock(blueprint: Blueprint, simulation: Simulation) -> None:
+    """Let each call hold the lock of the world, after a fault that makes it wait."""
+
+    @blueprint.before_request
+    def acquire() -> None:
+        g.held = contextlib.ExitStack()
+        g.held.enter_context(simulation.lock)
+
+    @blueprint.teardown_request
+    def release(_error: BaseException | None) -> None:
+        if "held" in g:
+            g.held.close()
+
+
 @functools.cache
 def simulator_app() -> Flask:
     """The WSGI app of every simulation of this process; each request says which one it is for."""
@@ -28,11 +43,11 @@ def simulator_app() -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = 1_048_576
     simulation = cast(Simulation, LocalProxy(lambda: request.environ[SIMULATION]))
-    app.register_blueprint(api_blueprint(simulation))
-    app.register_blueprint(control_blueprint(simulation))
-    app.register_blueprint(link_blueprint(simulation))
-    app.register_blueprint(home_blueprint(simulation))
-    app.register_blueprint(lender_blueprint(simulation))
+    for make in (api_blueprint, control_blueprint, link_blueprint, home_blueprint):
+        blueprint = make(simulation)
+        _hold_lock(blueprint, simulation)
+        app.register_blueprint(blueprint)
+    app.register_blueprint(lender_blueprint(simulation))  # which asks the service, and that asks Codat
 
     app.register_error_handler(SimulatorRefusal, error_response)
 

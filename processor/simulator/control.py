@@ -37,8 +37,7 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
         options = _options()
         with simulation.delivery.steered(steer_of(options)):
             connection = simulation.world.create_connection(company_id, options.get("platform_key", "gbol"))
-        with simulation.lock:
-            link_url = simulation.fresh_link_url(connection)
+        link_url = simulation.fresh_link_url(connection)
         return jsonify({"connection_id": connection.id, "link_url": link_url}), 201
 
     @control.post("/connections/<connection_id>/<change>")
@@ -67,16 +66,14 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
 
     @control.patch("/settings")
     def change_settings() -> ResponseReturnValue:
-        with simulation.lock:
-            _change_settings(simulation, _options())
-            return jsonify(_settings(simulation))
+        _change_settings(simulation, _options())
+        return jsonify(_settings(simulation))
 
     @control.post("/consumer/<state>")
     def switch_consumer(state: str) -> ResponseReturnValue:
         if state not in ("on", "off"):
             raise SimulatorRefusal(404, "The configured consumer can be switched on or off")
-        with simulation.lock:
-            simulation.consumers.switch_configured(on=state == "on")
+        simulation.consumers.switch_configured(on=state == "on")
         return jsonify({"consumer": state})
 
     @control.get("/deliveries")

@@ -36,21 +36,20 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
 
     @home.get("/")
     def show() -> ResponseReturnValue:
-        with simulation.lock:
-            companies = simulation.world.companies()
-            connections = [connection for company in companies for connection in company.present]
-            is_reading = any(read.running for connection in connections for read in connection.reads)
-            return render_template(
-                "simulator/home.html",
-                companies=companies,
-                platforms=[platform for platform in PLATFORMS if platform.enabled],
-                buttons_of=buttons_of,
-                deliveries=simulation.delivery.records()[:_SHOWN_DELIVERIES],
-                config=simulation.config,
-                has_lender=simulation.lender is not None,
-                generations=sorted(simulation.generations),
-                refresh_s=_REFRESH_S if is_reading else None,
-            )
+        companies = simulation.world.companies()
+        connections = [connection for company in companies for connection in company.present]
+        is_reading = any(read.running for connection in connections for read in connection.reads)
+        return render_template(
+            "simulator/home.html",
+            companies=companies,
+            platforms=[platform for platform in PLATFORMS if platform.enabled],
+            buttons_of=buttons_of,
+            deliveries=simulation.delivery.records()[:_SHOWN_DELIVERIES],
+            config=simulation.config,
+            has_lender=simulation.lender is not None,
+            generations=sorted(simulation.generations),
+            refresh_s=_REFRESH_S if is_reading else None,
+        )
 
     @home.post("/home/companies")
     def create_company() -> ResponseReturnValue:
@@ -65,19 +64,18 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
     @home.post("/home/companies/<company_id>/connect")
     def connect(company_id: str) -> ResponseReturnValue:
         connection = simulation.world.create_connection(company_id, request.form.get("platform_key"))
-        return _to_link_page(connection)
+        return redirect(simulation.fresh_link_url(connection), 303)
 
     @home.post("/home/connections/<connection_id>/link")
     def link(connection_id: str) -> ResponseReturnValue:
-        with simulation.lock:
-            return _to_link_page(simulation.world.find_connection(connection_id))
+        connection = simulation.world.find_connection(connection_id)
+        return redirect(simulation.fresh_link_url(connection), 303)
 
     @home.post("/home/connections/<connection_id>/<change>")
     def change_connection(connection_id: str, change: str) -> ResponseReturnValue:
-        with simulation.lock:
-            connection = simulation.world.find_connection(connection_id)
-            name, options = _named(connection, change)
-            simulation.change(connection_id, name, options)
+        connection = simulation.world.find_connection(connection_id)
+        name, options = _named(connection, change)
+        simulation.change(connection_id, name, options)
         return redirect(url_for("home.show", _anchor=f"company-{connection.company_id}"), 303)
 
     @home.get("/branding/<key>/<kind>.svg")
@@ -89,10 +87,6 @@ def home_blueprint(simulation: Simulation) -> Blueprint:
         answer.headers["Cache-Control"] = "max-age=86400"
         answer.headers["Access-Control-Allow-Origin"] = "*"
         return answer
-
-    def _to_link_page(connection: SimulatedConnection) -> ResponseReturnValue:
-        with simulation.lock:
-            return redirect(simulation.fresh_link_url(connection), 303)
 
     return home
 

@@ -50,41 +50,39 @@ def link_blueprint(simulation: Simulation) -> Blueprint:
     def show(connection_id: str) -> ResponseReturnValue:
         if request.method == "HEAD":
             return ""
-        with simulation.lock:
-            connection = simulation.world.find_connection(connection_id)
-            if not simulation.passwords.redeem(
-                connection_id, request.args.get("otp", ""), lifetime_s=connection.platform.link_lasts_s
-            ):
-                return _expired()
-            visit = simulation.passwords.issue(f"visit of {connection_id}")
-            return render_template(
-                "simulator/link.html",
-                connection=connection,
-                company=simulation.world.company(connection.company_id),
-                endings=ENDINGS,
-                visit=visit,
-                parameters={name: value for name, value in request.args.items() if name != "otp"},
-            )
+        connection = simulation.world.find_connection(connection_id)
+        if not simulation.passwords.redeem(
+            connection_id, request.args.get("otp", ""), lifetime_s=connection.platform.link_lasts_s
+        ):
+            return _expired()
+        visit = simulation.passwords.issue(f"visit of {connection_id}")
+        return render_template(
+            "simulator/link.html",
+            connection=connection,
+            company=simulation.world.company(connection.company_id),
+            endings=ENDINGS,
+            visit=visit,
+            parameters={name: value for name, value in request.args.items() if name != "otp"},
+        )
 
     @link.post("/<connection_id>")
     def end(connection_id: str) -> ResponseReturnValue:
         ending = _BY_NAME.get(request.form.get("ending", ""))
-        with simulation.lock:
-            connection = simulation.world.find_connection(connection_id)
-            visit = request.form.get("visit", "")
-            if ending is None or not simulation.passwords.redeem(f"visit of {connection_id}", visit):
-                return _expired()
-            account_name = request.form.get("account_name", "").strip()
-            ending, message = _apply(simulation, connection, ending, account_name)
-            template = simulation.config.redirect_url
-            if template is not None:
-                return redirect(way_back(template, connection, ending, message, request.args), 303)
-            return render_template(
-                "simulator/message.html",
-                title=ending.status_text,
-                text=f"{message} You may close this page.".strip(),
-                status_code=ending.status_code,
-            )
+        connection = simulation.world.find_connection(connection_id)
+        visit = request.form.get("visit", "")
+        if ending is None or not simulation.passwords.redeem(f"visit of {connection_id}", visit):
+            return _expired()
+        account_name = request.form.get("account_name", "").strip()
+        ending, message = _apply(simulation, connection, ending, account_name)
+        template = simulation.config.redirect_url
+        if template is not None:
+            return redirect(way_back(template, connection, ending, message, request.args), 303)
+        return render_template(
+            "simulator/message.html",
+            title=ending.status_text,
+            text=f"{message} You may close this page.".strip(),
+            status_code=ending.status_code,
+        )
 
     return link
 
