@@ -50,11 +50,11 @@ class DemoListener:
             response = service.post("/v1/subscribers", json={"url": self.url, "description": DESCRIPTION})
             self._secret = response.raise_for_status().json()["secret"]
 
-    def has_received(self, types: Iterable[str], *, within_s: float = MAX_WAIT_S) -> bool:
+    def has_received(self, types: Iterable[str]) -> bool:
         """Wait until each of these types has arrived as often as it is listed; whether it has in time."""
         expected = Counter(types)
         with self._changed:
-            return self._changed.wait_for(lambda: expected <= self._types, within_s)
+            return self._changed.wait_for(lambda: expected <= self._types, MAX_WAIT_S)
 
     def _receive(self, raw: bytes, headers: dict[str, str]) -> int:
         """Handle a request; its HTTP status."""

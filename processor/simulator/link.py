@@ -6,7 +6,6 @@ https://docs.codat.io/auth-flow/authorize-hosted-link and /auth-flow/customize/s
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from urllib.parse import quote
 
 from flask import Blueprint, redirect, render_template, request
@@ -16,8 +15,6 @@ from processor.simulator import pages
 from processor.simulator.entities import SimulatedConnection, SimulatorRefusal, Status
 from processor.simulator.simulation import Simulation
 from processor.simulator.world import FAILURES
-
-NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def way_back(
     connection: SimulatedConnection,
     ending: Ending,
     message: str,
-    parameters: Mapping[str, str] = NO_PARAMETERS,
+    parameters: Mapping[str, str],
 ) -> str:
     """The redirect URL with its placeholders filled in; what is no placeholder stays as it is.
 

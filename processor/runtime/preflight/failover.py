@@ -12,8 +12,8 @@ from processor.store.keys import SLOTS
 from processor.store.sentinel import sentinels_of
 
 
-def check_replicas(settings: Settings, info: Mapping[str, Any], name: str = "it") -> Iterator[CheckResult]:
-    """Check the replicas of a primary that the reply of INFO shows; ``name`` is the primary's."""
+def check_replicas(settings: Settings, info: Mapping[str, Any]) -> Iterator[CheckResult]:
+    """Check the replicas of a primary that the reply of INFO shows."""
     if "connected_slaves" not in info:
         if settings.ack_replicas:
             yield REDIS.unknown("The server does not show its replicas, on which ACK_REPLICAS waits.")
@@ -21,16 +21,16 @@ def check_replicas(settings: Settings, info: Mapping[str, Any], name: str = "it"
     replicas = int(info["connected_slaves"])
     if replicas < settings.ack_replicas:
         yield REDIS.error(
-            f"ACK_REPLICAS is {settings.ack_replicas}, and {replicas} replica(s) follow {name}:"
+            f"ACK_REPLICAS is {settings.ack_replicas}, and {replicas} replica(s) follow it:"
             " every message would be answered 503."
         )
     elif settings.ack_replicas:
         yield REDIS.ok(
-            f"{replicas} replica(s) follow {name}; a 2xx waits until {settings.ack_replicas} has the message."
+            f"{replicas} replica(s) follow it; a 2xx waits until {settings.ack_replicas} has the message."
         )
     elif replicas:
         yield REDIS.warning(
-            f"{replicas} replica(s) follow {name} a moment later: a failover can lose messages that were"
+            f"{replicas} replica(s) follow it a moment later: a failover can lose messages that were"
             " accepted just before. ACK_REPLICAS=1 waits for a replica before each 2xx."
         )
 
