@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import Self
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -11,11 +13,6 @@ from processor.simulator.app import SIMULATION, simulator_app
 from processor.simulator.config import SimulatorConfig
 from processor.simulator.simulation import Simulation
 from processor.simulator.times import Clock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # How long it takes the serving thread to notice that it has to end.
 _STOP_WITHIN_S = 0.02
@@ -77,5 +74,5 @@ class SimulatorServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _respond(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+    def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._app({**environ, SIMULATION: self.simulation}, start_response)

@@ -44,7 +44,6 @@ class Simulation:
         self.auto_sync = config.auto_sync
         self.sync_s = config.sync_s
         self.faults = Faults()
-        self.quota = SimulatedQuota(self)
         self.consumers = Consumers(config.webhook_url)
         self.passwords = OneTimePasswords(clock)
         self.composer = Composer(
@@ -52,6 +51,7 @@ class Simulation:
         )
         self.delivery = Delivery(config, clock, self.lock, self.consumers.urls_for)
         self.world = World(Ticker(clock), self._tell, self.lock)
+        self.quota = SimulatedQuota(clock, self.world)
         self.lender: LenderClient | None = None
         """The caller of the service whose pages are beside this Codat; ``None`` without one."""
         self._agenda = Agenda("simulator-reads")
