@@ -136,8 +136,8 @@ def _simulator_config(settings: Settings, port: int) -> SimulatorConfig:
         webhook_url=f"{settings.local_url}/webhooks/codat",
         redirect_url=redirect_url(settings.local_url),
         products=PRODUCTS,
-        webhook_secret=next(iter(settings.codat_webhook_secrets), new_webhook_secret()),
-        alert_authorization=next(iter(settings.codat_alert_authorizations), new_authorization()),
+        webhook_secret=settings.codat_webhook_secrets[0],
+        alert_authorization=settings.codat_alert_authorizations[0],
     )
 
 
