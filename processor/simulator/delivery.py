@@ -83,23 +83,19 @@ class Delivery:
         self._signer = Webhook(config.webhook_secret)
         self._agenda = Agenda("simulator-sender", config.senders)
         self._http = http_client(timeout_s=config.answer_timeout_s)
-        self._chaos = Chaos()
-        self._dice = Dice(self._chaos)
+        self.chaos = Chaos()
+        self._dice = Dice(self.chaos)
         self._steer: Deliver | None = None
         self._held: list[_Parcel] = []
         self._records: deque[Record] = deque(maxlen=_LOG_LENGTH)
         self._numbers = itertools.count(1)
 
-    @property
-    def chaos(self) -> Chaos:
-        return self._chaos
-
     def disturb(self, wanted: Mapping[str, object]) -> Chaos:
         """Change the disturbance by a JSON object of its fields; the dice start anew."""
         with self._lock:
-            self._chaos = self._chaos.changed(wanted)
-            self._dice = Dice(self._chaos)
-            return self._chaos
+            self.chaos = self.chaos.changed(wanted)
+            self._dice = Dice(self.chaos)
+            return self.chaos
 
     @contextmanager
     def steered(self, how: Deliver | None) -> Iterator[None]:
@@ -125,7 +121,7 @@ class Delivery:
         """
         with self._lock:
             parcels, self._held = self._held, []
-            if self._chaos.shuffle if shuffle is None else shuffle:
+            if self.chaos.shuffle if shuffle is None else shuffle:
                 self._dice.shuffle(parcels)
             for parcel in parcels:
                 self._agenda.add(partial(self._attempt, parcel, 1))
@@ -142,10 +138,6 @@ class Delivery:
             records = [asdict(record) for record in self.records()]
             return {"deliveries": records, "pending": self._agenda.size(), "held": len(self._held)}
 
-    def pending(self) -> int:
-        """How many attempts are due or under way, now or later."""
-        return self._agenda.size()
-
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until nothing is to be sent any more; ``False`` when the time is over before."""
         return self._agenda.wait_until_idle(timeout_s)
@@ -161,7 +153,7 @@ class Delivery:
         if self._steer is Deliver.NORMAL:
             self._agenda.add(partial(self._attempt, parcel, 1))
             return
-        held = self._steer is Deliver.HOLD or self._chaos.hold
+        held = self._steer is Deliver.HOLD or self.chaos.hold
         for _ in range(self._dice.copies()):
             if held:
                 self._held.append(parcel)
