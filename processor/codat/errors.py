@@ -37,9 +37,7 @@ class CodatNotFound(CodatRefused):
     status = HTTPStatus.NOT_FOUND
     title = "Codat does not know it"
 
-    def __init__(
-        self, detail: str, *, asked_at: datetime, timed: bool = True, correlation_id: str | None = None
-    ) -> None:
+    def __init__(self, detail: str, *, asked_at: datetime, timed: bool, correlation_id: str | None) -> None:
         super().__init__(HTTPStatus.NOT_FOUND, correlation_id, detail)
         self.asked_at = asked_at
         self.timed = timed
@@ -68,9 +66,9 @@ class CodatFailing(CodatUnavailable):
         codat_status: int,
         detail: str,
         *,
-        correlation_id: str | None = None,
-        retry_after_s: int | None = None,
-        is_from_codat: bool = False,
+        correlation_id: str | None,
+        retry_after_s: int | None,
+        is_from_codat: bool,
     ) -> None:
         super().__init__(detail, correlation_id=correlation_id, retry_after_s=retry_after_s)
         self.codat_status = codat_status

@@ -15,7 +15,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from processor.clock import from_iso, from_ms, to_iso, to_ms, utc_now
+from processor.clock import from_iso, from_ms, to_iso, to_ms
 from processor.codat.http_headers import Quota
 from processor.errors import CodatRateLimited, CodatUnavailable
 from processor.store import keys
@@ -79,7 +79,7 @@ class RateLimiter:
         self,
         client: "Redis[Any]",
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.client, self._clock, self._sleep = client, clock, sleep

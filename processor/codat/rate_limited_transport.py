@@ -47,7 +47,7 @@ class RateLimitedTransport(httpx.BaseTransport):
         priority: Priority,
         *,
         inner: httpx.BaseTransport | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._rate_limiter, self._priority, self._clock = rate_limiter, priority, clock
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)

@@ -10,7 +10,7 @@ import msgspec
 from redis import Redis, RedisError
 from redis.exceptions import AskError
 
-from processor.clock import to_ms, utc_now
+from processor.clock import to_ms
 from processor.delivery.channels.registry import enabled_channels
 from processor.delivery.lane import common_keys
 from processor.delivery.lane_places import Place
@@ -71,7 +71,7 @@ class FanOut:
         *,
         subscribers: SubscriberCache,
         settings: Settings,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._subscribers = subscribers

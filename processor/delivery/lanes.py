@@ -14,7 +14,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from processor.clock import from_ms, to_ms, utc_now
+from processor.clock import from_ms, to_ms
 from processor.delivery.attempt_recorder import AttemptRecorder
 from processor.delivery.channels.registry import enabled_channels
 from processor.delivery.claims import Claims, DueDelivery, LanePlan
@@ -66,8 +66,8 @@ class Lanes:
         *,
         subscribers: SubscriberCache,
         settings: Settings,
-        token: str = "-",  # noqa: S107 - a name, no secret
-        clock: Callable[[], datetime] = utc_now,
+        token: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._subscribers = subscribers

@@ -31,7 +31,7 @@ PAUSE_AFTER = timedelta(days=5)
 
 
 def next_attempt(
-    tries: int, now: datetime, *, retry_after: timedelta | None = None, chance: Callable[[], float]
+    tries: int, now: datetime, *, retry_after: timedelta | None, chance: Callable[[], float]
 ) -> datetime | None:
     """When to try again after ``tries`` earlier attempts and one that failed now; ``None``: never.
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from processor.clock import utc_now
 from processor.delivery import serializers
 from processor.delivery.lane import lane_of_tests
 from processor.delivery.lane_admin import LaneAdmin
@@ -27,7 +26,7 @@ class SubscriberService:
         lane_admin: LaneAdmin,
         reader: Reader,
         waker: Waker,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._subscribers = subscribers
         self._lane_admin = lane_admin

@@ -64,7 +64,7 @@ class Consents:
         *,
         authorization: int,
         address: str,
-        person: Person | None = None,
+        person: Person | None,
     ) -> dict[str, Any]:
         """Keep the evidence and note it on the timeline, unless the company was erased meanwhile; the row.
 

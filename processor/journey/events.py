@@ -86,7 +86,7 @@ class JourneyEvents:
         return self._put(ConnectionDeleted(**fields, connection=ConnectionDetails(connection_id)))
 
     def record_consent(
-        self, company: CompanyFields, connection_id: str, version: str, person_id: str | None = None
+        self, company: CompanyFields, connection_id: str, version: str, person_id: str | None
     ) -> str:
         """Record that the user agreed to a text before going on to the platform, at the local time.
 

@@ -61,8 +61,8 @@ class Platforms:
         codat: CodatClient,
         cache: PlatformCache,
         clock: Callable[[], datetime],
-        monotonic: Callable[[], float] = time.monotonic,
-        spawn: Spawn = run_in_background,
+        monotonic: Callable[[], float],
+        spawn: Spawn,
     ) -> None:
         self._codat, self._cache = codat, cache
         self._clock, self._monotonic, self._spawn = clock, monotonic, spawn

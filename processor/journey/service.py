@@ -8,7 +8,6 @@ from typing import Any, Unpack
 from redis import Redis
 
 from handlers.state import situation
-from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.errors import Invalid
 from processor.journey import requests
@@ -70,7 +69,7 @@ class Journey:
         people: People,
         brands: Mapping[str, Brand],
         settings: Settings,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self.tokens, self.consents, self.brands = tokens, consents, brands
         self.platform_requests, self.opt_out, self.people = platform_requests, opt_out, people

@@ -46,7 +46,7 @@ def is_other_account(view: ConnectionView, confirmed_accounts: Mapping[str, str]
     return is_changed and confirmed_accounts.get(view["id"]) != view["account_name"]
 
 
-def outcome_of(view: ConnectionView, claim: Kind | None = None, *, is_other: bool = False) -> JourneyOutcome:
+def outcome_of(view: ConnectionView, claim: Kind | None = None, *, is_other: bool) -> JourneyOutcome:
     """How the journey to one connection stands.
 
     ``claim`` is what Codat's redirect says of a connection that waits for access, and counts until the store
@@ -132,7 +132,7 @@ class ConnectionStanding:
 
 
 def standing_of(
-    connections: Sequence[ConnectionStanding], asked_for: Sequence[AskedFor] = (), skipped: Sequence[str] = ()
+    connections: Sequence[ConnectionStanding], asked_for: Sequence[AskedFor], skipped: Sequence[str]
 ) -> Standing:
     """How a company's journey stands, from its connections, newest first.
 

@@ -1,7 +1,6 @@
 """Signed tokens of the journey's links; each names one company and works for a limited time."""
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,7 +38,7 @@ class Tokens:
     """
 
     def __init__(
-        self, keys: Callable[[], Sequence[str]], *, clock: Callable[[], float] = time.time, salt: str = _SALT
+        self, keys: Callable[[], Sequence[str]], *, clock: Callable[[], float], salt: str = _SALT
     ) -> None:
         self._keys, self._clock, self._salt = keys, clock, salt
 

@@ -95,9 +95,7 @@ def make_journey(
     )
 
 
-def portal_tokens(
-    settings: Settings, client: "Redis[Any]", clock: Callable[[], datetime] = utc_now
-) -> Tokens:
+def portal_tokens(settings: Settings, client: "Redis[Any]", clock: Callable[[], datetime]) -> Tokens:
     """The tokens of the receivers' own pages: each names one subscriber in the place of a company."""
     keys = _signing_keys(settings, Records(client))
     return Tokens(keys, clock=lambda: clock().timestamp(), salt=PORTAL_SALT)

@@ -56,7 +56,7 @@ class Baseline:
         self.mark_started()
         self._client.hset(keys.sweep(), "walked", to_iso(self._clock()))
 
-    def start_if_uncompared(self, company_id: str, *, is_known: bool = False) -> datetime | None:
+    def start_if_uncompared(self, company_id: str, *, is_known: bool) -> datetime | None:
         """Start of this store if the company has not had its first comparison, else ``None``.
 
         ``is_known``: a company with a row counts as compared unless its first comparison is planned.

@@ -19,7 +19,7 @@ from handlers.facts import API_LAG, COMPLETE, QUEUED_WITHIN
 from handlers.machine import advance
 from handlers.registry import Context, Policy
 from handlers.state import AWAITING_FIRST_SYNC, State, situation
-from processor.clock import from_us, to_iso, utc_now
+from processor.clock import from_us, to_iso
 from processor.codat.client import CodatClient
 from processor.codat.errors import CodatNotFound, CodatUnusable
 from processor.codat.models import CompanyResponse, ConnectionResponse
@@ -56,7 +56,7 @@ class CompanyComparer:
         client: "Redis[Any]",
         reader: Reader,
         policy: Policy,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._codat, self._client, self._reader = codat, client, reader
         self._policy, self._clock = policy, clock

@@ -86,9 +86,9 @@ class Comparison:
         now: datetime,
         policy: Policy,
         *,
-        start: datetime | None = None,
-        by_age: bool = True,
-        record_unchanged: bool = False,
+        start: datetime | None,
+        by_age: bool,
+        record_unchanged: bool,
     ) -> None:
         self.diff, self.trigger = diff, trigger
         self._record_unchanged = record_unchanged

@@ -1,7 +1,6 @@
 """Runs over all companies at once: an operator's reconcile, and the rebuild of a new store."""
 
 import itertools
-import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -64,9 +63,9 @@ class Reconciler:
         comparer: CompanyComparer,
         enqueuer: Enqueuer,
         baseline: Baseline,
-        sleep: Callable[[float], object] = time.sleep,
-        stop: Callable[[], bool] = lambda: False,
-        on_wait: Callable[[str, int], object] = lambda _company_id, _seconds: None,
+        sleep: Callable[[float], object],
+        stop: Callable[[], bool],
+        on_wait: Callable[[str, int], object],
     ) -> None:
         self._client, self._codat, self._comparer, self._enqueuer = client, codat, comparer, enqueuer
         self._baseline, self._poll_queue = baseline, PollQueue(client)

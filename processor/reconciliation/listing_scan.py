@@ -9,7 +9,6 @@ from redis import Redis
 from handlers.connection import link_status
 from handlers.events import Trigger
 from handlers.state import State, situation
-from processor.clock import utc_now
 from processor.codat.client import CodatClient
 from processor.codat.models import CompanyResponse
 from processor.reconciliation.baseline import BEFORE_START, Baseline, to_codat_time
@@ -37,8 +36,8 @@ class ListingScan:
         codat: CodatClient,
         reader: Reader,
         interval: timedelta,
-        clock: Callable[[], datetime] = utc_now,
-        stop: Callable[[], bool] = lambda: False,
+        clock: Callable[[], datetime],
+        stop: Callable[[], bool],
     ) -> None:
         self._client, self._codat, self._reader = client, codat, reader
         self._interval, self._clock, self._stop = interval, clock, stop

@@ -13,7 +13,7 @@ from handlers.events import Trigger
 from handlers.registry import Policy
 from handlers.state import situation
 from processor.alerts.replay import ReplayService
-from processor.clock import to_ms, utc_now
+from processor.clock import to_ms
 from processor.errors import Conflict, NotFound, ProcessorError
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
@@ -59,7 +59,7 @@ class ConnectionRepair:
         policy: Policy,
         comparer: CompanyComparer | None,
         enqueuer: Enqueuer | None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client, self._reader, self._replays = client, reader, replays
         self._kept = KeptMessages(reader)

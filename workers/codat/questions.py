@@ -12,7 +12,6 @@ from redis.client import Pipeline
 
 from handlers.events import Aspect, Company, CompanyNotShown, ConnectionSeen, Event, HistorySeen
 from handlers.facts import FactKind
-from processor.clock import utc_now
 from processor.codat import observations
 from processor.codat.errors import CompanyUnseen
 from processor.codat.http import call_time_limit
@@ -57,7 +56,7 @@ class QuestionRunner:
         reader: Reader,
         waker: Waker,
         asker: QuestionClient | None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
         stop: Callable[[], bool] = lambda: False,
         min_time_limit_s: float = MIN_TIME_LIMIT_S,
     ) -> None:

@@ -9,7 +9,6 @@ from datetime import datetime
 import msgspec
 from redis import RedisError
 
-from processor.clock import utc_now
 from processor.delivery import retry_schedule
 from processor.delivery.channels.registry import channel_of
 from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
@@ -41,7 +40,7 @@ class AttemptRunner:
         lanes: Lanes,
         senders: Mapping[str, Sender],
         *,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
         chance: Callable[[], float] = random.random,
         metrics: Metrics | None = None,
     ) -> None:

@@ -20,7 +20,6 @@ from typing import TypeVar
 
 from redis import RedisError
 
-from processor.clock import utc_now
 from processor.delivery.fan_out import FanOut
 from processor.delivery.in_flight import MOST_AT_ONCE, InFlightLimit, note
 from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
@@ -74,7 +73,7 @@ class Dispatcher:
         renew_s: float = RENEW_S,
         look_every_s: float = LOOK_EVERY_S,
         grace_s: float = GRACE_S,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._lanes = lanes
         self._fan_out = fan_out

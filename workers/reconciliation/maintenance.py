@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from redis import Redis, RedisError
 from rq.timeouts import BaseTimeoutException
 
-from processor.clock import to_ms, utc_now
+from processor.clock import to_ms
 from processor.codat.client import CodatClient
 from processor.erasure.erase import CompanyEraser
 from processor.errors import CodatError, CodatRateLimited
@@ -53,7 +53,7 @@ class Maintenance:
         eraser: CompanyEraser,
         grace: timedelta,
         reminders: Reminders,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client, self._clock, self._stop = client, clock, stop

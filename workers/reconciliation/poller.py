@@ -10,7 +10,6 @@ from typing import Any
 
 from redis import Redis, RedisError
 
-from processor.clock import utc_now
 from processor.errors import CodatError, CodatRateLimited, CodatRefused
 from processor.reconciliation.compare import CompanyComparer
 from processor.reconciliation.enqueue import Enqueuer
@@ -47,7 +46,7 @@ class Poller:
         enqueuer: Enqueuer,
         interval: timedelta,
         first_syncs: FirstSyncs | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client, self._reader, self._comparer, self._enqueuer = client, reader, comparer, enqueuer

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import TemplateError
 from redis import Redis
 
-from processor.clock import elapsed_ms, utc_now
+from processor.clock import elapsed_ms
 from processor.container import Container
 from processor.delivery.channels.email import MAILED, PERMANENT, REMINDERS
 from processor.delivery.email_templates import EmailTemplates, to_message
@@ -19,7 +19,6 @@ from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.mail_server import FINAL_REPLY_S, MailServer, ReplyLost, reply_text
 from processor.delivery.send_log import LeaseLost, SendLog
 from processor.journey.reminders import Obstacle, Reminders
-from processor.languages.catalogues import SOURCE
 from processor.settings.brands import Brand, brand_of
 from processor.store import keys
 from processor.store.encryption import KeyMissing, decrypt
@@ -56,21 +55,21 @@ class EmailSender(Sender):
         server: MailServer,
         templates: EmailTemplates,
         sender: str,
-        link_url: LinkUrl = lambda _: None,
-        unsubscribe_url: UnsubscribeUrl = lambda _company_id, _address: None,
-        obstacle: Callable[[Mapping[str, Any]], Obstacle | None] = lambda _body: None,
-        brands: Mapping[str, Brand] | None = None,
-        link_days: int = 1,
-        default_language: str = SOURCE,
+        link_url: LinkUrl,
+        unsubscribe_url: UnsubscribeUrl,
+        obstacle: Callable[[Mapping[str, Any]], Obstacle | None],
+        brands: Mapping[str, Brand],
+        link_days: int,
+        default_language: str,
         reply_within_s: float = REPLY_WITHIN_S,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._server = server
         self._templates = templates
         self._mail_from = sender
         self._link_url, self._unsubscribe_url, self._obstacle = link_url, unsubscribe_url, obstacle
-        self._brands, self._link_days = brands or {}, link_days
+        self._brands, self._link_days = brands, link_days
         self._default_language = default_language
         self._clock = clock
         self._log = SendLog(client)
