@@ -162,7 +162,7 @@ def _explain_fact_without_effect(
         return TimelineOutcome.TWIN, _join(result, "a message with an exact time told of this change already")
     if _repeats_present_state(fact, before):
         return TimelineOutcome.TWIN, _join(result, "this change is known already")
-    last = _last_change(known)
+    last = next((other for other in reversed(known.facts) if other.kind is not FactKind.SEEN), None)
     if last is not None and fact.at < last.at:
         return TimelineOutcome.STALE, _join(result, f"it lies before the last change ({last.kind})")
     return TimelineOutcome.NO_CHANGE, _join(result, f"it changes nothing while {before.state}")
@@ -192,11 +192,6 @@ def _repeats_present_state(fact: Fact, before: Situation) -> bool:
         and fact.link_status is LinkStatus.LINKED
         and (history.previous_end_at is None or fact.at > history.previous_end_at)
     )
-
-
-def _last_change(known: Connection) -> Fact | None:
-    changes = [fact for fact in known.facts if fact.kind is not FactKind.SEEN]
-    return changes[-1] if changes else None
 
 
 def _join(result: HandlerResult, sentence: str) -> str:

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from processor.clock import utc_now
 from processor.codat.errors import CodatFailing, CodatUncertain, CodatUnusable
 from processor.codat.http_headers import as_http_date, pause_s
-from processor.codat.names import path_of, query_of
+from processor.codat.names import path_of
 from processor.codat.refusals import RawResponse, refusal
 from processor.errors import CodatError, CodatUnavailable
 
@@ -111,10 +112,6 @@ class CodatHttp:
             trust_env=False,
         )
 
-    def __repr__(self) -> str:
-        """The class alone, without address and key."""
-        return f"<{type(self).__name__}>"
-
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -184,7 +181,7 @@ class CodatHttp:
 
     def _url(self, segments: Sequence[str], query: Sequence[tuple[str, str | int]]) -> str:
         address = self._base_url + path_of(segments)
-        return f"{address}?{query_of(query)}" if query else address
+        return f"{address}?{urlencode(query, quote_via=quote, errors='replace')}" if query else address
 
     def _send(self, method: str, url: str, body: bytes | None, deadline: float) -> RawResponse:
         """Send once and read the whole response. Raises transport errors of httpx and ``CodatUnusable``."""

@@ -83,11 +83,6 @@ def path_of(segments: Sequence[str]) -> str:
     return "/" + "/".join(quoted)
 
 
-def query_of(parameters: Sequence[tuple[str, str | int]]) -> str:
-    """A query string; all but letters, digits and ``-._~`` is percent-encoded."""
-    return "&".join(f"{name}={quote(str(value), safe='', errors='replace')}" for name, value in parameters)
-
-
 def tag_filter(name: str, value: str) -> str | None:
     """Codat's filter for companies whose tag ``name`` is ``value``; ``None`` if no filter can express it.
 

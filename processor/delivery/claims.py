@@ -43,10 +43,6 @@ class LanePlan:
     is_slow: bool = False
     has_recovered: bool = False
 
-    def chosen(self, cell: int) -> list[DueDelivery]:
-        """The deliveries of a cell that are claimed."""
-        return [row for row in self.due[: self.room] if row.cell == cell]
-
 
 class Claims:
     """Leases deliveries to the process ``token``, and notes in ``places`` what is left."""
@@ -175,7 +171,7 @@ class Claims:
         self, trip: RoundTrip, plan: LanePlan, cell: int, connections: Mapping[DueDelivery, str], now_ms: int
     ) -> list[str]:
         """Add a claim to ``trip``; the deliveries that it may lease."""
-        lane, rows = plan.lane, plan.chosen(cell)
+        lane, rows = plan.lane, [row for row in plan.due[: plan.room] if row.cell == cell]
         args = [lane.id, now_ms, now_ms + milliseconds(LEASE), self._token, len(rows), int(lane.ordered)]
         if lane.ordered:  # some may have to wait for older ones
             rows = [row for row in plan.due if row.cell == cell]

@@ -207,6 +207,15 @@ def test_every_call_carries_the_key_and_none_shows_it(bench, caplog):
     assert expected not in shown
 
 
+def test_a_query_is_encoded_whole(bench):
+    bench.answers("GET", "/companies", bench.json({"results": []}))
+
+    assert list(bench.client.find_companies(tags="a=b && c~d é\ud800")) == []
+
+    query = bench.calls()[0].url.query
+    assert query == b"page=1&pageSize=100&tags=a%3Db%20%26%26%20c~d%20%C3%A9%3F"
+
+
 def test_a_company_is_created_with_name_and_tags(bench):
     route = bench.answers("POST", "/companies", bench.json(bench.company(dataConnections=[])))
 

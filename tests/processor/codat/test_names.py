@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.codat.names import codat_name, company_name, path_of, query_of, source_type_of, tag_filter
+from processor.codat.names import codat_name, company_name, path_of, source_type_of, tag_filter
 from processor.errors import CodatRefused, Invalid
 
 PATTERN = re.compile(r"^[A-Za-z0-9\s\-',&@.,?!\s]+$", re.ASCII)
@@ -55,10 +55,6 @@ def test_an_id_is_one_segment_or_refused(text):
     assert path.count("/") == 3
     assert not {"?", "#", " ", "\n"} & set(path)
     assert not any(part in ("", ".", "..") for part in path.split("/")[1:])
-
-
-def test_a_query_is_encoded_whole():
-    assert query_of([("page", 1), ("query", "a=b && c~d é")]) == "page=1&query=a%3Db%20%26%26%20c~d%20%C3%A9"
 
 
 @pytest.mark.parametrize(
