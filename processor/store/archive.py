@@ -69,11 +69,6 @@ def read_key(text: str) -> bytes:
     return key
 
 
-def new_salt() -> bytes:
-    """The salt of a file that will be encrypted."""
-    return os.urandom(SALT_BYTES)
-
-
 class FrameCodec:
     """Frames as bytes, for the file with this header. Raises ``ArchiveUnreadable`` if it needs a ``key``."""
 

@@ -19,25 +19,16 @@ Command = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Router(Protocol):
-    """What finds the nodes of a cluster."""
+    """What finds the nodes of a cluster: ``cluster.ClusterClient``."""
 
     connection_pool: Any
     response_callbacks: Any
 
-    def node_for(self, args: Sequence[Any]) -> "Redis[Any]":
-        """The client of the node that holds the key of a command; any primary without a key."""
-
-    def send_again(self, args: Sequence[Any], options: dict[str, Any]) -> Any:
-        """Send a command that a node redirected, wherever its key is by now."""
-
-    def follow(self, redirection: MovedError) -> None:
-        """Remember the new node of a slot."""
-
-    def refresh(self) -> None:
-        """Look again which nodes there are, after one could not be reached; never raises."""
-
-    def script_load(self, script: Any) -> Any:
-        """Load a script into every primary."""
+    def node_for(self, args: Sequence[Any]) -> "Redis[Any]": ...
+    def send_again(self, args: Sequence[Any], options: dict[str, Any]) -> Any: ...
+    def follow(self, redirection: MovedError) -> None: ...
+    def refresh(self) -> None: ...
+    def script_load(self, script: Any) -> Any: ...
 
 
 class NodesPipeline(Pipeline):  # type: ignore[type-arg]

@@ -17,12 +17,12 @@ from processor.clock import to_iso, utc_now
 from processor.errors import Conflict
 from processor.store import keys, layout, stream_transfer
 from processor.store.archive import (
+    SALT_BYTES,
     ArchiveFrame,
     ArchiveHeader,
     ArchiveRecord,
     ArchiveUnreadable,
     FrameCodec,
-    new_salt,
     read_header,
     read_parts,
     write_header,
@@ -62,7 +62,7 @@ def export_store(
         if resumed is None:
             file.seek(0)
             file.truncate()
-            salt = b"" if key is None else new_salt()
+            salt = b"" if key is None else os.urandom(SALT_BYTES)
             header = ArchiveHeader(secrets.token_hex(8), cells, to_iso(utc_now()), source, salt)
             write_header(file, header)
             resumed = _Resumed(FrameCodec(header, key), 0, 0, 0, 0)
