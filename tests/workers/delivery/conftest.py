@@ -9,6 +9,7 @@ from redis import Redis
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.email_templates import EmailTemplates
 from processor.delivery.mail_server import MailServer
+from processor.languages.catalogues import SOURCE
 from processor.settings.brands import Brand
 from processor.store import keys
 from tests.support.certificates import trusting
@@ -74,6 +75,10 @@ def mail(post: Post) -> Any:
     ) -> Any:
         how = {
             "link_url": lambda _: LINK,
+            "unsubscribe_url": lambda _company_id, _address: None,
+            "obstacle": lambda _body: None,
+            "link_days": 1,
+            "default_language": SOURCE,
             "brands": {"default": Brand(name="Bank of Dave")},
             "templates": EmailTemplates(),
             **how,
