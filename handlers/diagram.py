@@ -122,7 +122,7 @@ USUAL: tuple[tuple[State, State], ...] = (
 connection may be deleted, and be authorised again."""
 
 
-def road_svg(state: State, road: Sequence[tuple[State, State]]) -> str:
+def states_svg(state: State, road: Sequence[tuple[State, State]]) -> str:
     """The states as an SVG image: ``state`` is lit, and so are the changes of ``road``, numbered in order.
 
     It has no style of its own: classes ``state now passed usual taken step`` are the page's.

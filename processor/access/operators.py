@@ -31,7 +31,7 @@ def accounts(settings: Settings) -> dict[str, OperatorAccount]:
     return {account.name: account for account in map(operator_of, settings.operators)}
 
 
-def are_pages_open(settings: Settings) -> bool:
+def is_sign_in_configured(settings: Settings) -> bool:
     """Whether any operator can sign in."""
     return bool(settings.operator_password or settings.operators or settings.oidc_issuer)
 

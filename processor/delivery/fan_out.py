@@ -45,7 +45,7 @@ PUT, ERASED = 1, -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decided:
+class FanOutEntry:
     """An entry of a cell's fan-out, and its notification: the public JSON, and the same parsed.
 
     They are empty and ``None`` where it was erased or cannot be read.
@@ -123,7 +123,7 @@ class FanOut:
     def _is_damaged(self, kind: str, id_: object, reply: Any) -> bool:
         return unreadable.is_damaged(self._client, kind, str(id_), reply)
 
-    def _put(self, trip: RoundTrip, appended: Mapping[Decided, bytes]) -> Sequence[Any]:
+    def _put(self, trip: RoundTrip, appended: Mapping[FanOutEntry, bytes]) -> Sequence[Any]:
         """Execute ``trip``, which puts what was appended into lanes, and read what waits; its replies."""
         for cell in keys.cells():
             trip.add("XRANGE", keys.fan_out(cell), "-", "+", "COUNT", BATCH)
@@ -155,7 +155,7 @@ class FanOut:
         ]
         return settled
 
-    def _remove_erased(self, erased: Mapping[Decided, bytes]) -> None:
+    def _remove_erased(self, erased: Mapping[FanOutEntry, bytes]) -> None:
         """Remove erased notifications from the stream, also entries of a run that ended early.
 
         They leave the fan-out after that, so that another run does what this one leaves undone.
@@ -176,12 +176,12 @@ class FanOut:
         for cell, of_cell in _by_cell(erased).items():
             self._client.xdel(keys.fan_out(cell), *(row.entry_id for row in of_cell))
 
-    def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[Decided]:
+    def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[FanOutEntry]:
         trip = self._trip()
         for cell, _, notification_id in entries:
             trip.add("GET", keys.notification(cell, notification_id))
         return [
-            Decided(*entry, *self._parsed(entry[2], row))
+            FanOutEntry(*entry, *self._parsed(entry[2], row))
             for entry, row in zip(entries, trip.execute(), strict=True)
         ]
 
@@ -199,8 +199,8 @@ class FanOut:
         return unreadable.read(self._client, NOTIFICATION, notification_id, parse) or (b"", None)
 
     def _publish(
-        self, decided: Sequence[Decided]
-    ) -> tuple[dict[Decided, bytes], dict[str, Mapping[str, str]]]:
+        self, decided: Sequence[FanOutEntry]
+    ) -> tuple[dict[FanOutEntry, bytes], dict[str, Mapping[str, str]]]:
         """Append notifications to the stream.
 
         Returns those that are on it with the ids of their new entries, and the stored fields of their
@@ -220,7 +220,7 @@ class FanOut:
         ids = dict.fromkeys(id_ for body in bodies if body and (id_ := body["data"]["company_id"]))
         for company_id in ids:
             reads.add("HGETALL", keys.company(company_id))
-        replies, appended = trip.execute(), dict[Decided, bytes]()
+        replies, appended = trip.execute(), dict[FanOutEntry, bytes]()
         if reads is not trip:
             replies += reads.execute()
         for (cell, of_cell), reply in zip(cells.items(), replies, strict=False):
@@ -235,7 +235,7 @@ class FanOut:
         }
 
     def _add_fan_out(
-        self, trip: RoundTrip, cell: int, decided: Sequence[Decided], lane_ids: Sequence[Sequence[str]]
+        self, trip: RoundTrip, cell: int, decided: Sequence[FanOutEntry], lane_ids: Sequence[Sequence[str]]
     ) -> None:
         numbers = {lane_id: str(at) for at, lane_id in enumerate(dict.fromkeys(chain(*lane_ids)), 1)}
         lanes = [keys.lane(cell, lane_id) for lane_id in numbers]
@@ -265,5 +265,5 @@ class FanOut:
         ]
 
 
-def _by_cell(decided: Iterable[Decided]) -> dict[int, list[Decided]]:
+def _by_cell(decided: Iterable[FanOutEntry]) -> dict[int, list[FanOutEntry]]:
     return grouped((notification.cell, notification) for notification in decided)

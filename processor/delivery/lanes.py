@@ -39,7 +39,7 @@ FEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ClaimResult:
     """The result of a look at the lanes.
 
     ``next_due_at``: when another look finds something, as far as is known. ``refused``: the attempts that
@@ -90,7 +90,7 @@ class Lanes:
         *,
         touched: Iterable[Place] = (),
         everywhere: bool = True,
-    ) -> Look:
+    ) -> ClaimResult:
         """Record attempts and lease due deliveries, in two round trips.
 
         A lane that is slow, ordered, has a rate or has just recovered takes one or two more. ``room`` is the
@@ -134,7 +134,7 @@ class Lanes:
         next_ms = now_ms if changed else self._places.next_due_ms
         next_due_at = None if next_ms is None else from_ms(max(next_ms, now_ms))
         error = next(iter(errors), None)
-        return Look(leases, next_due_at, recorded.refused, recorded.unreached, error)
+        return ClaimResult(leases, next_due_at, recorded.refused, recorded.unreached, error)
 
     def forget_subscribers(self) -> None:
         """The next look asks for the subscribers first."""

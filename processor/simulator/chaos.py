@@ -55,7 +55,7 @@ class Chaos(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return {**msgspec.structs.asdict(self), "delay_s": list(self.delay_s)}
 
 
-class _Chance(random.Random):
+class _SimulatorRandom(random.Random):
     """Chance for a game, which may repeat itself; nothing secret is made from it."""
 
 
@@ -64,7 +64,7 @@ class Dice:
 
     def __init__(self, chaos: Chaos) -> None:
         self._chaos = chaos
-        self._random = _Chance(chaos.seed)
+        self._random = _SimulatorRandom(chaos.seed)
 
     def drops(self) -> bool:
         """Whether the next message is lost."""

@@ -58,7 +58,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parcel:
+class _PendingDelivery:
     message: Message
     url: str
 
@@ -86,7 +86,7 @@ class Delivery:
         self.chaos = Chaos()
         self._dice = Dice(self.chaos)
         self._steer: Deliver | None = None
-        self._held: list[_Parcel] = []
+        self._held: list[_PendingDelivery] = []
         self._records: deque[Record] = deque(maxlen=_LOG_LENGTH)
         self._numbers = itertools.count(1)
 
@@ -112,7 +112,7 @@ class Delivery:
         with self._lock:
             for message in messages:
                 for url in dict.fromkeys(self._receivers(message)):
-                    self._dispatch(_Parcel(message, url))
+                    self._dispatch(_PendingDelivery(message, url))
 
     def release(self, *, shuffle: bool | None = None) -> int:
         """Send what was held back, in another order where wanted (``None``: as the disturbance says).
@@ -146,7 +146,7 @@ class Delivery:
         self._agenda.stop(timeout_s=2.0)
         self._http.close()
 
-    def _dispatch(self, parcel: _Parcel) -> None:
+    def _dispatch(self, parcel: _PendingDelivery) -> None:
         if self._steer is Deliver.DROP or (self._steer is None and self._dice.drops()):
             self._record(parcel, 0, DeliveryOutcome.DROPPED)
             return
@@ -161,7 +161,7 @@ class Delivery:
             else:
                 self._agenda.add(partial(self._attempt, parcel, 1), in_s=self._dice.delay_s())
 
-    def _attempt(self, parcel: _Parcel, attempt: int) -> None:
+    def _attempt(self, parcel: _PendingDelivery, attempt: int) -> None:
         answer = self._post(parcel)
         generation, scale = parcel.message.generation, self._config.retry_scale
         delay_s = next_delay_s(generation, attempt, answer, scale)
@@ -173,7 +173,7 @@ class Delivery:
         if delay_s is not None:
             self._agenda.add(partial(self._attempt, parcel, attempt + 1), in_s=delay_s)
 
-    def _post(self, parcel: _Parcel) -> ReceiverAnswer:
+    def _post(self, parcel: _PendingDelivery) -> ReceiverAnswer:
         headers = self._headers(parcel.message)
         try:
             response = self._http.post(parcel.url, content=parcel.message.body, headers=headers)
@@ -197,7 +197,7 @@ class Delivery:
 
     def _record(
         self,
-        parcel: _Parcel,
+        parcel: _PendingDelivery,
         attempt: int,
         outcome: DeliveryOutcome,
         answer: ReceiverAnswer | None = None,

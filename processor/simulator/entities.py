@@ -287,7 +287,7 @@ class SimulatedCompany:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
+class CodatChange:
     """A change, as the messages tell it; ``at`` is Codat's time of it.
 
     ``event_type`` is the current service's name. ``old_status`` is ``None`` where the status did not change

@@ -13,7 +13,7 @@ from processor.simulator.config import Generation
 from processor.simulator.entities import (
     COMPLETE,
     NOT_SUPPORTED,
-    Happened,
+    CodatChange,
     SimulatedCompany,
     SimulatedConnection,
     SimulatedDataset,
@@ -54,7 +54,7 @@ class Composer:
         self._client_id = client_id
         self._link_url = link_url
 
-    def compose(self, happened: Happened, generations: Iterable[Generation]) -> list[Message]:
+    def compose(self, happened: CodatChange, generations: Iterable[Generation]) -> list[Message]:
         """The messages of the wanted generations about one change, in the order in which Codat sends them."""
         messages: list[Message] = []
         for generation in sorted(generations):
@@ -76,7 +76,7 @@ class Composer:
             ]
         return messages
 
-    def _current(self, happened: Happened) -> JsonObject:
+    def _current(self, happened: CodatChange) -> JsonObject:
         payload: JsonObject
         if happened.connection is None:
             payload = self.company_details(happened.company)
@@ -118,7 +118,7 @@ class Composer:
             "tags": dict(company.tags),
         }
 
-    def _summary(self, happened: Happened, dataset: SimulatedDataset) -> JsonObject:
+    def _summary(self, happened: CodatChange, dataset: SimulatedDataset) -> JsonObject:
         issues: list[JsonObject] = []
         if dataset.message is not None:
             portal = f"{self._base_url}/#company-{happened.company.id}"
@@ -131,7 +131,7 @@ class Composer:
             "issues": issues,
         }
 
-    def _legacy(self, happened: Happened) -> list[JsonObject]:
+    def _legacy(self, happened: CodatChange) -> list[JsonObject]:
         connection = happened.connection
         if connection is None:
             return []
@@ -158,7 +158,7 @@ class Composer:
             case _:
                 return []
 
-    def _status_changed(self, happened: Happened, connection: SimulatedConnection) -> JsonObject:
+    def _status_changed(self, happened: CodatChange, connection: SimulatedConnection) -> JsonObject:
         data: JsonObject = {
             "dataConnectionId": connection.id,
             "newStatus": connection.status.value,
@@ -170,7 +170,7 @@ class Composer:
             text += f" and was {happened.old_status.value} before"
         return self._alert(happened, "DataConnectionStatusChanged", text, data)
 
-    def _read(self, happened: Happened, dataset: SimulatedDataset) -> list[JsonObject]:
+    def _read(self, happened: CodatChange, dataset: SimulatedDataset) -> list[JsonObject]:
         data: JsonObject = {"dataType": dataset.data_type, "datasetId": dataset.id}
         about = f"{dataset.data_type} of company {happened.company.id}"
         if dataset.status == NOT_SUPPORTED:
@@ -186,7 +186,7 @@ class Composer:
 
     def _alert(
         self,
-        happened: Happened,
+        happened: CodatChange,
         rule_type: str,
         text: str,
         data: JsonObject | None,

@@ -23,7 +23,7 @@ SETTLE_S = 20.0
 _CALM = {name: value for name, value in Chaos().as_json().items() if name != "seed"}
 
 
-class _Disappointed(Exception):
+class _StoryFailed(Exception):
     """The story did not go as it has to; the text says why."""
 
 
@@ -47,7 +47,7 @@ def play(
     )
     try:
         performance.run()
-    except _Disappointed as disappointed:
+    except _StoryFailed as disappointed:
         say(f"{story.name}: not as expected: {disappointed}")
         return False
     except httpx.HTTPError as error:
@@ -112,7 +112,7 @@ class _Performance:
             except httpx.HTTPError as error:
                 trouble = f" ({error})"
             if time.monotonic() > deadline:
-                raise _Disappointed(f"waited in vain until {what}{trouble}{self._shown()}")
+                raise _StoryFailed(f"waited in vain until {what}{trouble}{self._shown()}")
             time.sleep(POLL_S)
 
     def _shown(self) -> str:
@@ -133,7 +133,7 @@ class _Performance:
         while time.monotonic() < end:
             with contextlib.suppress(httpx.HTTPError):  # a busy machine; the last look is that of the end
                 if faults := self._told_too_much(self.product.notifications(self.connection_id)):
-                    raise _Disappointed("; ".join(faults))
+                    raise _StoryFailed("; ".join(faults))
             time.sleep(POLL_S)
 
     def _told_too_much(self, notifications: list[JsonObject]) -> list[str]:

@@ -11,7 +11,7 @@ from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.consumers import Consumers
 from processor.simulator.delivery import Delivery
 from processor.simulator.entities import (
-    Happened,
+    CodatChange,
     SimulatedCompany,
     SimulatedConnection,
     SimulatorRefusal,
@@ -80,7 +80,7 @@ class Simulation:
         make = self._changes.get(name)
         if make is None:
             raise SimulatorRefusal(404, f"There is no change {name}: use one of {', '.join(self._changes)}")
-        with self.delivery.steered(steer_of(options)):
+        with self.delivery.steered(delivery_mode_of(options)):
             make(connection_id, options)
 
     def read_again(self, company: SimulatedCompany) -> None:
@@ -132,7 +132,7 @@ class Simulation:
         self._agenda.stop()
         self.delivery.stop()
 
-    def _tell(self, happened: Happened) -> None:
+    def _tell(self, happened: CodatChange) -> None:
         self.delivery.submit(self.composer.compose(happened, self.generations))
 
     def _authorize(self, authorize: Callable[[str], object], connection_id: str, options: Options) -> None:
@@ -154,7 +154,7 @@ class Simulation:
         self.world.fail(connection_id, status_code)
 
 
-def steer_of(options: Options) -> Deliver | None:
+def delivery_mode_of(options: Options) -> Deliver | None:
     """The ``deliver`` of a call's options; ``None`` without one, refused (400) for an unknown one."""
     wanted = options.get("deliver")
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from processor.simulator.entities import (
-    Happened,
+    CodatChange,
     LinkProblem,
     SimulatedCompany,
     SimulatedConnection,
@@ -38,7 +38,7 @@ class World:
     held, and change it only through the methods.
     """
 
-    def __init__(self, ticker: Ticker, tell: Callable[[Happened], None], lock: threading.RLock) -> None:
+    def __init__(self, ticker: Ticker, tell: Callable[[CodatChange], None], lock: threading.RLock) -> None:
         self.lock = lock
         self.ticker = ticker
         self._tell = tell
@@ -70,7 +70,7 @@ class World:
         with self.lock:
             company = SimulatedCompany(name, self.ticker.now(), _checked_tags(tags), products=products)
             self._companies[company.id] = company
-            self._tell(Happened(event_type="company.created", at=company.created, company=company))
+            self._tell(CodatChange(event_type="company.created", at=company.created, company=company))
             return company
 
     def change_products(self, company: SimulatedCompany, product: str, *, is_added: bool) -> bool:
@@ -82,7 +82,7 @@ class World:
             company.products = (*others, product) if is_added else others
             event_type = f"company.product.{'added' if is_added else 'removed'}"
             at = self.ticker.now()
-            self._tell(Happened(event_type=event_type, at=at, company=company, product=product))
+            self._tell(CodatChange(event_type=event_type, at=at, company=company, product=product))
             return True
 
     def delete_company(self, company_id: str) -> None:
@@ -94,7 +94,7 @@ class World:
                 _interrupt(connection, "Cancelled", now)
                 connection.deleted = True
             company.deleted = True
-            self._tell(Happened(event_type="company.deleted", at=now, company=company))
+            self._tell(CodatChange(event_type="company.deleted", at=now, company=company))
 
     def connection(self, company_id: str, connection_id: str) -> SimulatedConnection:
         """A company's connection; refused (404) when there is none."""
@@ -199,7 +199,7 @@ class World:
         datasets: Sequence[SimulatedDataset] = (),
     ) -> None:
         """Report a change of a connection that was made just now."""
-        happened = Happened(
+        happened = CodatChange(
             event_type=event_type,
             at=at,
             company=self._companies[connection.company_id],

@@ -27,7 +27,7 @@ MOVED = ("READONLY", "MASTERDOWN", "UNBLOCKED", "LOADING")
 """First words of errors after which another server may answer under the same name."""
 
 
-class _Watched:
+class _PooledConnection:
     """A connection that knows whether its server has moved, and when it was last used."""
 
     server_moved = False
@@ -48,15 +48,15 @@ class _Watched:
             raise
 
 
-class TcpConnection(_Watched, Connection):
+class TcpConnection(_PooledConnection, Connection):
     pass
 
 
-class TlsConnection(_Watched, SSLConnection):
+class TlsConnection(_PooledConnection, SSLConnection):
     pass
 
 
-class UnixConnection(_Watched, UnixDomainSocketConnection):
+class UnixConnection(_PooledConnection, UnixDomainSocketConnection):
     pass
 
 
@@ -81,7 +81,7 @@ def says_moved(error: RedisError) -> bool:
     return status in MOVED or any(f"-{word} " in message for word in MOVED)
 
 
-class _WorkingFirst(LifoQueue):  # type: ignore[type-arg]
+class _LastUsedFirst(LifoQueue):  # type: ignore[type-arg]
     """Returns the most recently used connection first, and closed ones last."""
 
     queue: list[Any]
@@ -99,7 +99,7 @@ class Pool(BlockingConnectionPool):
     _connections: list[Any]
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(queue_class=_WorkingFirst, **options)
+        super().__init__(queue_class=_LastUsedFirst, **options)
         self._peak = 0
 
     def get_connection(self, *_args: Any, **_options: Any) -> Any:

@@ -22,7 +22,7 @@ class PrimaryUnknown(RedisConnectionError):
     """No Sentinel that answers names a primary that is up."""
 
 
-class _OfService:
+class _ToPrimary:
     """A connection that asks where the primary is each time it is opened.
 
     What it then finds to be a replica is closed like after any other failover (see ``pool``).
@@ -40,11 +40,11 @@ class _OfService:
         return super()._connect()  # type: ignore[misc]
 
 
-class _TcpOfService(_OfService, TcpConnection):
+class _TcpToPrimary(_ToPrimary, TcpConnection):
     pass
 
 
-class _TlsOfService(_OfService, TlsConnection):
+class _TlsToPrimary(_ToPrimary, TlsConnection):
     pass
 
 
@@ -75,7 +75,7 @@ def connection_options(address: RedisAddress, *, verify_tls: bool) -> dict[str, 
         return str(host), int(port)
 
     return {
-        "connection_class": _TlsOfService if address.tls else _TcpOfService,
+        "connection_class": _TlsToPrimary if address.tls else _TcpToPrimary,
         "locate": locate,
         "db": address.database,
     }

@@ -65,7 +65,7 @@ def export_store(
             salt = b"" if key is None else os.urandom(SALT_BYTES)
             header = ArchiveHeader(secrets.token_hex(8), cells, to_iso(utc_now()), source, salt)
             write_header(file, header)
-            resumed = _Resumed(FrameCodec(header, key), 0, 0, 0, 0)
+            resumed = _ResumePoint(FrameCodec(header, key), 0, 0, 0, 0)
         codec, number, total, first_server, cursor = resumed
         for index, server in enumerate(servers[first_server:], first_server):
             for frame in _frames(server, index, cursor if index == first_server else 0):
@@ -120,7 +120,7 @@ def import_store(
     return total
 
 
-class _Resumed(NamedTuple):
+class _ResumePoint(NamedTuple):
     codec: FrameCodec
     number: int
     total: int
@@ -128,7 +128,7 @@ class _Resumed(NamedTuple):
     cursor: int
 
 
-def _resume(file: Any, source: str, cells: int, key: bytes | None) -> _Resumed | None:
+def _resume(file: Any, source: str, cells: int, key: bytes | None) -> _ResumePoint | None:
     """Where an interrupted export goes on, with ``file`` after its last whole frame; ``None``: anew."""
     try:
         header = read_header(file)
@@ -145,7 +145,7 @@ def _resume(file: Any, source: str, cells: int, key: bytes | None) -> _Resumed |
         return None
     file.seek(end)
     file.truncate()
-    return _Resumed(codec, number, total, last.server, last.cursor)
+    return _ResumePoint(codec, number, total, last.server, last.cursor)
 
 
 def _check_whole(path: Path, codec: FrameCodec) -> None:

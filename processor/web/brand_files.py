@@ -16,7 +16,7 @@ blueprint = Blueprint("brand", __name__, url_prefix="/brand")
 
 
 @blueprint.after_request
-def let_mails_show_it(response: Response) -> Response:
+def allow_other_origins(response: Response) -> Response:
     """Let pages of other origins, such as a mailbox, show the pictures."""
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

@@ -22,7 +22,7 @@ class IncompleteBody(StoreUnavailable):
     sentence = "The request did not arrive whole; send it again."
 
 
-class CrowdedOut(StoreUnavailable):
+class BodyEvicted(StoreUnavailable):
     """The body was evicted to keep all bodies within their budget."""
 
     code = "too_many_bodies"

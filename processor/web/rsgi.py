@@ -20,7 +20,7 @@ from processor.web.idle_connections import ConnectionReaper
 from processor.web.message_queue import MessageQueue
 from processor.web.message_receiver import MessageReceiver, MessageRequest, problem_response
 from processor.web.refusal_log import RefusalLog
-from processor.web.request_bodies import BUDGET_BYTES, BodyBudget, CrowdedOut, IncompleteBody, RequestBody
+from processor.web.request_bodies import BUDGET_BYTES, BodyBudget, BodyEvicted, IncompleteBody, RequestBody
 from processor.web.request_head import (
     checked_headers,
     declared_length,
@@ -70,7 +70,7 @@ COUNTED_REFUSALS: Mapping[type[ProcessorError], RefusalReason] = {
     Unauthorized: RefusalReason.HEADERS,
     TooLarge: RefusalReason.TOO_LARGE,
     IncompleteBody: RefusalReason.INCOMPLETE,
-    CrowdedOut: RefusalReason.CROWDED,
+    BodyEvicted: RefusalReason.CROWDED,
 }
 """Errors that the gateway raises for messages, and the reason under which each is counted."""
 
@@ -181,7 +181,7 @@ class RsgiGateway:
             if length > max_bytes:
                 raise TooLarge() from None
             if body.is_evicted:
-                raise CrowdedOut() from None
+                raise BodyEvicted() from None
             raise IncompleteBody("The request did not arrive in time; send it again.") from None
         if body.size > max_bytes:
             raise TooLarge()

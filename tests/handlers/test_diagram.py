@@ -52,7 +52,7 @@ READY_AGAIN = [
 
 def parsed(state: State, road: list[tuple[State, State]]) -> ElementTree.Element:
     """The picture, which is well-formed."""
-    return ElementTree.fromstring(diagram.road_svg(state, road))  # noqa: S314 - our own text
+    return ElementTree.fromstring(diagram.states_svg(state, road))  # noqa: S314 - our own text
 
 
 def test_the_road_lights_the_state_and_numbers_its_changes() -> None:
@@ -111,7 +111,7 @@ def test_arrows_go_from_box_to_box_and_each_name_is_in_the_middle_of_its_own() -
 
 def test_the_image_has_no_style_of_its_own() -> None:
     """The policy of the pages allows none."""
-    assert "style" not in diagram.road_svg(State.READY, READY_AGAIN)
+    assert "style" not in diagram.states_svg(State.READY, READY_AGAIN)
 
 
 def test_every_usual_change_happens() -> None:

@@ -24,7 +24,7 @@ from processor.delivery.fan_out import FanOut
 from processor.delivery.in_flight import MOST_AT_ONCE, InFlightLimit, note
 from processor.delivery.lane import AttemptVerdict, CompletedAttempt, Lane, Lease
 from processor.delivery.lane_admin import LaneAdmin
-from processor.delivery.lanes import RENEW_S, Lanes, Look
+from processor.delivery.lanes import RENEW_S, ClaimResult, Lanes
 from workers.delivery.attempt import AttemptRunner, warn_unrecorded
 from workers.redis_outage import RedisOutage
 
@@ -211,7 +211,7 @@ class Dispatcher:
         called = self._called or since_s >= self._look_every_s
         room = self._room(completed)
 
-        def look() -> tuple[Look, bool]:
+        def look() -> tuple[ClaimResult, bool]:
             touched = self._fan_out.run() if called else set()
             everywhere = called and (not touched or since_s >= EVERYWHERE_EVERY_S)
             result = self._lanes.look(room, completed, touched=touched, everywhere=everywhere)

@@ -52,7 +52,7 @@ Refused = dict[int, ResponseError]
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
+class DrainResult:
     """The result of a drain: the number of handled messages, and whether more are waiting."""
 
     handled: int
@@ -114,7 +114,7 @@ class Drain:
         self._progress = progress
         self._on_premise = on_premise
 
-    def run(self, *numbers: int, run_s: float = RUN_S) -> Drained:
+    def run(self, *numbers: int, run_s: float = RUN_S) -> DrainResult:
         """Drain these cells, by default those that no other drain serves, until no message comes for a while.
 
         Ends as well when the time of a run is over.
@@ -141,7 +141,7 @@ class Drain:
                     more = leases.release()
                     if refused:
                         raise next(iter(refused.values()))
-                    return Drained(handled, more=more)
+                    return DrainResult(handled, more=more)
 
     def _waiting(self, leases: CellLeases, timeout_s: float) -> WaitingCells:
         """The leased cells with messages; without a leased cell, wait until another drain may have gone."""

@@ -192,11 +192,11 @@ def visit_of(token: str) -> PageVisit:
     Raises :class:`TokenExpired`, :class:`TokenInvalid`, :class:`CompanyGone` or :class:`TooManyAttempts`.
     """
     visit = _visit_of(token)
-    speak_to(visit)
+    choose_language_for(visit)
     return visit
 
 
-def speak_to(visit: PageVisit) -> None:
+def choose_language_for(visit: PageVisit) -> None:
     """Choose the language for a page of this visit."""
     kept = cookies.get(LANGUAGE_COOKIE + _digest(visit.company_id))
     language_choice.choose_for_company(visit.company.language, kept)

@@ -16,10 +16,10 @@ from processor.web.merchant.copy import redirect_outcomes
 from processor.web.merchant.link_session import (
     RETURN_PATH,
     PageVisit,
+    choose_language_for,
     journey,
     leave_url_of_stranger,
     remember_thanks,
-    speak_to,
     visits_of_browser,
     was_thanked,
 )
@@ -42,7 +42,7 @@ def show() -> Response:
     if visit is None:
         notice = redirect_outcomes.notice_of(redirect, to_stranger=True)
         return page(None, "returned", notice=notice, leave_url=leave_url_of_stranger(redirect, company_id))
-    speak_to(visit)
+    choose_language_for(visit)
     if company_id != visit.company_id or redirect.connection_id is None:
         cards = visit.cards()
         live = choosing.live_connections(visit, cards, redirect=redirect)

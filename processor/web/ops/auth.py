@@ -10,7 +10,7 @@ import logging
 from flask import Flask, Response, g, request
 
 from processor.access.audit import ActorKind
-from processor.access.operators import Operator, are_pages_open, form_key, is_password_of_user
+from processor.access.operators import Operator, form_key, is_password_of_user, is_sign_in_configured
 from processor.errors import NotFound, Unauthorized
 from processor.settings.people import USER, Role
 from processor.web import audit_hooks, cookies, csrf
@@ -95,7 +95,7 @@ def _guard() -> None:
     if not _is_ops_request():
         return
     request.max_content_length = MAX_FORM_BYTES
-    if not are_pages_open(get_container().settings):
+    if not is_sign_in_configured(get_container().settings):
         raise PagesClosed()
     if request.endpoint not in SIGN_IN_VIEWS:
         g.operator = _identify()

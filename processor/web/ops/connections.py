@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 from markupsafe import Markup
 
-from handlers.diagram import road_svg
+from handlers.diagram import states_svg
 from handlers.state import LINKED_STATES, State, has_failed
 from processor.codat.json_values import folded
 from processor.errors import Conflict
@@ -67,7 +67,7 @@ def _connection_page(id_: str, **values: Any) -> Response:
         meaning=copy.of_connection(connection),
         connection=connection,
         road=road,
-        picture=Markup(road_svg(State(connection["state"]), road)) if is_readable else "",  # noqa: S704
+        picture=Markup(states_svg(State(connection["state"]), road)) if is_readable else "",  # noqa: S704
         facts=past.facts(reader, id_, at) if is_readable else None,
         timeline=past.timeline(reader, id_, **query),
         query=query,

@@ -8,7 +8,7 @@ import pytest
 
 from processor.delivery.lane import AttemptVerdict
 from tests.workers.delivery.receiving import WAIT_S
-from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
+from workers.delivery.channels.blocking_sender import BlockingSender, PointOfNoReturn, SendCancelled
 from workers.delivery.channels.sender import AttemptResult
 
 
@@ -21,7 +21,7 @@ def test_a_send_that_was_given_up_before_it_began_sends_nothing_later() -> None:
         goes_on.wait(WAIT_S)
         try:
             point.enter()
-        except CalledOff:
+        except SendCancelled:
             called_off.append(True)
         ended.set()
         return AttemptResult(AttemptVerdict.DELIVERED, 0)

@@ -13,7 +13,7 @@ from tests.support.counting import Interrupted, RoundTrips, commands, everything
 from tests.support.workbench import Workbench, company_in
 from tests.workers.inbox.company import CELL, COMPANY, CONNECTION, at
 from workers.inbox.batch import BatchHandler
-from workers.inbox.drain import BATCH, Drained
+from workers.inbox.drain import BATCH, DrainResult
 
 
 class RecordedLags(Metrics):
@@ -32,7 +32,7 @@ def test_a_message_becomes_a_state_a_line_on_the_timeline_and_a_notification(ben
     bench.send(messages.connected(COMPANY, CONNECTION, merchant_id="m-1"), event_id="msg_1")
     bench.clock.forward(1.5)
 
-    assert bench.drain().run(CELL) == Drained(1, more=False)
+    assert bench.drain().run(CELL) == DrainResult(1, more=False)
 
     assert bench.state(CONNECTION) == "authorized"
     (line,) = bench.timeline(CONNECTION)
@@ -186,7 +186,7 @@ def test_a_drain_that_was_overtaken_writes_nothing(bench, redis_url):
         afterwards.append(everything(bench.client))
 
     slow.meanwhile = overtake
-    assert bench.drain(slow).run(CELL) == Drained(0, more=False)
+    assert bench.drain(slow).run(CELL) == DrainResult(0, more=False)
 
     assert [everything(bench.client)] == afterwards
     assert bench.told_types() == ["connection.authorized"]

@@ -13,7 +13,7 @@ from processor.store.waker import Waker
 from tests.support import messages
 from tests.support.counting import Interrupted
 from tests.support.workbench import company_in
-from workers.inbox.drain import BATCH, REPLAY_BATCH, Drained
+from workers.inbox.drain import BATCH, REPLAY_BATCH, DrainResult
 
 CELL = 1
 COMPANY = company_in(CELL)
@@ -57,7 +57,7 @@ def test_a_new_message_overtakes_all_replays_and_one_batch_of_them_has_its_turn(
     bench.fill(old(bench, 3 * REPLAY_BATCH))
     bench.fill(new(bench, 1))
 
-    assert one_round.run(CELL) == Drained(1 + REPLAY_BATCH, more=True)
+    assert one_round.run(CELL) == DrainResult(1 + REPLAY_BATCH, more=True)
 
     assert bench.state("new-0") == "authorized"
     assert bench.told()[0]["data"]["connection_id"] == "new-0"

@@ -9,7 +9,7 @@ from processor.store import keys
 from tests.support import cells, messages
 from tests.support.counting import Interrupted
 from tests.workers.inbox.company import CELL, COMPANY, CONNECTION
-from workers.inbox.drain import BATCH, Drained
+from workers.inbox.drain import BATCH, DrainResult
 
 
 def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
@@ -30,7 +30,7 @@ def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
         disturbed.meanwhile = disturb
 
     disturbed.meanwhile = disturb
-    assert bench.drain(disturbed, stop=stopping.is_set).run(CELL) == Drained(0, more=True)
+    assert bench.drain(disturbed, stop=stopping.is_set).run(CELL) == DrainResult(0, more=True)
 
     assert len(rounds) == 3
     assert len(bench.timeline(CONNECTION)) == 1, "nothing of the disturbed batches was written"
@@ -39,15 +39,15 @@ def test_a_drain_whose_commit_is_always_disturbed_still_stops(bench, redis_url):
 def test_a_drain_that_is_told_to_stop_finishes_its_batch_and_says_what_is_left(bench):
     bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
 
-    assert bench.drain(stop=lambda: True).run(CELL) == Drained(BATCH, more=True)
+    assert bench.drain(stop=lambda: True).run(CELL) == DrainResult(BATCH, more=True)
     assert bench.client.xlen(keys.inbox(CELL)) == 1
 
 
 def test_a_drain_hands_over_when_its_time_is_over(bench):
     bench.fill([messages.connected(COMPANY, CONNECTION)] * (BATCH + 1))
 
-    assert bench.drain().run(CELL, run_s=0) == Drained(BATCH, more=True)
-    assert bench.drain().run(CELL, run_s=0) == Drained(1, more=False)
+    assert bench.drain().run(CELL, run_s=0) == DrainResult(BATCH, more=True)
+    assert bench.drain().run(CELL, run_s=0) == DrainResult(1, more=False)
 
 
 def test_a_drained_cell_sleeps_and_can_be_woken(bench):
@@ -70,7 +70,7 @@ def test_a_drain_lingers_for_what_comes_soon_after(bench, redis_url):
 
     drained = bench.drain(Waiting.from_url(redis_url), linger_s=0.5).run(CELL, run_s=600)
 
-    assert drained == Drained(1, more=False)
+    assert drained == DrainResult(1, more=False)
 
 
 def test_a_drain_keeps_its_cell_awake(bench):

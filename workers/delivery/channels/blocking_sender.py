@@ -14,7 +14,7 @@ from processor.delivery.lane import AttemptVerdict
 from workers.delivery.channels.sender import AttemptResult
 
 
-class CalledOff(Exception):
+class SendCancelled(Exception):
     """The process called the send off before anything was sent."""
 
 
@@ -29,10 +29,10 @@ class PointOfNoReturn:
         self.passed = self._called_off = False
 
     def enter(self) -> None:
-        """Pass the point: the receiver may have the delivery from now on. Raises :class:`CalledOff`."""
+        """Pass the point: the receiver may have the delivery from now on. Raises :class:`SendCancelled`."""
         with self._lock:
             if self._called_off:
-                raise CalledOff
+                raise SendCancelled
             self.passed = True
 
     def call_off(self) -> bool:

@@ -25,7 +25,7 @@ from processor.container import Container
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.operator_alerts import ALERT_TYPE
 from processor.delivery.send_log import DELIVERED, LeaseLost, SendLog
-from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
+from workers.delivery.channels.blocking_sender import BlockingSender, PointOfNoReturn, SendCancelled
 from workers.delivery.channels.sender import AttemptResult, Sender
 
 BEGIN_WITHIN_S = 20.0
@@ -136,7 +136,7 @@ class ChatSender(Sender):
         try:
             point.enter()
             self._log.begin(lease, recipient)
-        except (CalledOff, LeaseLost):
+        except (SendCancelled, LeaseLost):
             return AttemptResult(AttemptVerdict.AGAIN, 0)
         verdict = self._send(url, title, text)
         if verdict is AttemptVerdict.DELIVERED:

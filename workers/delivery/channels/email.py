@@ -22,7 +22,7 @@ from processor.journey.reminders import Obstacle, Reminders
 from processor.settings.brands import Brand, brand_of
 from processor.store import keys
 from processor.store.encryption import KeyMissing, decrypt
-from workers.delivery.channels.blocking_sender import BlockingSender, CalledOff, PointOfNoReturn
+from workers.delivery.channels.blocking_sender import BlockingSender, PointOfNoReturn, SendCancelled
 from workers.delivery.channels.sender import AttemptResult, Sender, undeliverable
 
 BEGIN_WITHIN_S = 60.0
@@ -149,7 +149,7 @@ class EmailSender(Sender):
         began = time.monotonic()
         try:
             self._server.send(message, before_message)
-        except (CalledOff, LeaseLost):
+        except (SendCancelled, LeaseLost):
             error = "the attempt was given up before the message was sent"
             return AttemptResult(AttemptVerdict.AGAIN, elapsed_ms(began), error=error, counts=False)
         except ReplyLost as lost:
