@@ -50,7 +50,7 @@ ALTERNATIVES: Mapping[str, Sequence[Sequence[str]]] = {
     "company.product.added": [()],
     "company.product.removed": [()],
 }
-"""For each handled event type the groups of other types that replace it; one complete group is enough."""
+"""The groups of other types that replace a handled event type; one complete group is enough."""
 
 MAX_CONSUMERS = 50
 """Consumers that a Codat client may have."""
@@ -133,7 +133,8 @@ def missing_event_types(consumers: Iterable[WebhookConsumer]) -> list[str]:
         event_type
         for event_type in HANDLED
         if not any(
-            selected.issuperset(map(canonical, group)) for group in ((event_type,), *ALTERNATIVES[event_type])
+            selected.issuperset(map(canonical, group))
+            for group in ((event_type,), *ALTERNATIVES.get(event_type, ()))
         )
     ]
 

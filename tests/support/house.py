@@ -13,13 +13,16 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("handlers", "processor", "workers")
 
 LONGEST_MODULE = 320
-"""Lines. A longer module has a second subject; only the table of keys may be longer."""
+"""Lines. A longer module has a second subject; only a table may be longer."""
 
 MOST_FILES_AT_ROOT = 6
 """Modules at the root of ``processor`` that everything uses, besides ``__init__`` and ``__main__``."""
 
 KEYS = "processor/store/keys.py"
 """The only file that may contain a Redis key."""
+
+TABLES = {KEYS, "processor/settings/definitions.py"}
+"""Modules that are a table: a row for each key, and for each setting."""
 
 LEVELS = (
     {"errors", "clock", "humanize", "languages"},

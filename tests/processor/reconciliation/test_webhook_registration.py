@@ -56,7 +56,7 @@ NARROWER = ["read.completed.successful", "read.completed.unsuccessful"]
         ([*NOT_READS, NARROWER[0]], ["read.completed", "read.completed.initial"]),
         (NOT_READS, ["read.completed", "read.completed.initial"]),
         ([item for item in HANDLED if item != "connection.failed"], ["connection.failed"]),
-        (LEGACY[1:], [read for read in NOT_READS if LEGACY_STATUS in ALTERNATIVES[read]]),
+        (LEGACY[1:], [read for read in NOT_READS if LEGACY_STATUS in ALTERNATIVES.get(read, ())]),
         ([item for item in HANDLED if not item.startswith("company.product.")], []),
     ],
 )
@@ -69,6 +69,14 @@ def test_what_tells_the_same_in_another_spelling_is_not_missing(truth, event_typ
 
     assert webhook_registration.missing_event_types([consumer]) == missing
     assert webhook_registration.is_complete(consumer) == (not missing)
+
+
+def test_an_event_type_that_nothing_replaces_needs_no_entry(truth, monkeypatch):
+    """A new one ended the commands and the pages of operators with an error until it had one."""
+    consumer = truth.codat.create_webhook(URL, HANDLED)
+    monkeypatch.setattr(webhook_registration, "HANDLED", (*HANDLED, "connection.expiring"))
+
+    assert webhook_registration.missing_event_types([consumer]) == ["connection.expiring"]
 
 
 def test_consumers_may_share_what_we_handle(truth):

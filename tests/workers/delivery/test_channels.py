@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from handlers.milestones import NotificationType
+from processor.conditions.registry import BY_CODE
 from processor.container import for_worker
 from processor.delivery import serializers
 from processor.delivery.channels import registry
 from processor.delivery.channels.channel import BuiltInChannel, FailureCondition
+from processor.delivery.channels.registry import channel_of
+from processor.delivery.channels.webhook import WEBHOOK
 from processor.delivery.lane import AttemptVerdict, Lease
 from processor.delivery.redelivery import RedeliveryService
 from processor.delivery.retry_schedule import SLOW_AFTER
@@ -126,6 +129,11 @@ def test_the_dispatcher_of_the_settings_has_the_new_channel(redis_url: str) -> N
 
 def test_every_channel_has_a_sender() -> None:
     assert set(wiring.SENDERS) == set(registry.channel_names()) == {"webhook", "email", "operators"}
+
+
+def test_every_channel_fails_with_a_condition_that_is_defined() -> None:
+    channels = [channel_of(name) for name in (WEBHOOK.name, *registry.BUILT_IN)]
+    assert {channel.failure.code for channel in channels} <= set(BY_CODE)
 
 
 def test_no_module_spells_the_name_of_a_channel_but_its_own() -> None:
