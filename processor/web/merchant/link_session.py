@@ -232,13 +232,17 @@ def form_visit_of(token: str) -> PageVisit:
     return visit
 
 
-def visits_of_browser() -> list[PageVisit]:
-    """The valid visits of this browser in the last day, for the way back from Codat."""
+def visits_of_browser(*company_ids: str | None) -> list[PageVisit]:
+    """The valid visits of this browser in the last day, those to ``company_ids`` first.
+
+    Browsers send the oldest cookie first, and only ``MAX_VISITS`` are looked at.
+    """
     visits = []
-    tokens = cookies.with_prefix(VISIT_COOKIE).values()
-    for token in list(tokens)[:MAX_VISITS]:
+    tokens = cookies.with_prefix(VISIT_COOKIE)
+    wanted = {cookies.name_of(VISIT_COOKIE + _digest(id_)) for id_ in company_ids if id_}
+    for name in sorted(tokens, key=lambda name: name not in wanted)[:MAX_VISITS]:
         try:
-            visits.append(_visit_of(token))
+            visits.append(_visit_of(tokens[name]))
         except (TokenExpired, TokenInvalid, CompanyGone):
             continue
     return visits

@@ -38,7 +38,7 @@ def show() -> Response:
     redirect = LinkRedirect.from_query(request.args)
     redirect = replace(redirect, is_new=not was_thanked(redirect))
     company_id = _company_of(redirect)
-    visit = _matching_visit(visits_of_browser(), redirect, company_id)
+    visit = _matching_visit(visits_of_browser(company_id, redirect.company_id), redirect, company_id)
     if visit is None:
         notice = redirect_outcomes.notice_of(redirect, to_stranger=True)
         return page(None, "returned", notice=notice, leave_url=leave_url_of_stranger(redirect, company_id))

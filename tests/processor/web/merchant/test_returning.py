@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processor.store import keys
+from processor.web.merchant.link_session import MAX_VISITS
 from processor.web.merchant.polling import MAX_RETURNS
 from tests.processor.simulator.pages import Browser
 from tests.support import cells
@@ -250,6 +251,21 @@ def test_an_accountant_with_several_companies_in_one_browser_is_led_to_the_right
     assert f"/connect/{second_token}/manage" in claimed.answer.text
     unknown = visitor.open("/return?statusCode=201")
     assert "/connect/" not in unknown.answer.text, "which of the two it is, nobody can know"
+
+
+def test_an_accountant_of_more_companies_than_are_looked_at_is_led_to_the_last_one_too(
+    place: Place, visitor: Browser
+) -> None:
+    """Browsers send the oldest cookie first: whoever came back to their ninth company was a stranger."""
+    for number in range(MAX_VISITS):
+        visitor.open(f"/connect/{place.company(f'shop-{number}', f'Shop {number}')[1]}")
+    last, token = place.company("last", "Last")
+    visitor.open(f"/connect/{token}")
+    connection_id = place.desk.journey.connect(last, "gbol").connection_id
+    place.settle()
+    for claim in (f"connectionId={connection_id}", f"companyId={last}"):
+        page = visitor.open(f"/return?statusCode=403&{claim}")
+        assert f"/connect/{token}/connections" in page.answer.text
 
 
 def test_a_cookie_that_has_expired_or_was_tampered_with_counts_for_nothing(
