@@ -10,6 +10,12 @@ from tests.browser.stack import Stack
 from tests.browser.visitor import LINK_PAGE, says, title
 from tests.support.service import until
 
+NUMBERED = """
+() => [...document.querySelectorAll(".options li")]
+  .filter((item) => getComputedStyle(item, "::before").content !== "none").length
+"""
+"""How many items of a list have a number in a circle."""
+
 
 def test_another_brand_is_shown_and_as_legible(service: Stack, open_page: OpenPage) -> None:
     _, url = service.sign_up("harbour", "Harbour Café", brand="northbank")
@@ -78,7 +84,21 @@ def test_handing_the_link_on_and_the_ways_out(open_page: OpenPage, sign_up: Sign
     page.get_by_role("link", name="My platform is not listed").click()
     title(page, "My platform is not listed")
     assert faults(page) == []
+    assert page.evaluate(NUMBERED) == page.locator(".options > li").count(), "the consent is one of no ways"
     expect(page.get_by_role("link", name="help@northbank.example").first).to_be_visible()
+
+
+def test_the_way_back_from_a_platform_shows_the_connections(open_page: OpenPage, sign_up: SignUp) -> None:
+    """After the page about what to prepare, the back button led to an error, not to the form."""
+    _, url = sign_up()
+    page = open_page(url, alone=True)
+    page.get_by_role("button", name="Connect Sage 50").click()
+    title(page, "Before you go to Sage 50")
+    page.get_by_role("link", name="Go to Sage 50 now").click()
+    page.wait_for_url(LINK_PAGE)
+    page.go_back()
+    title(page, "Your connections")
+    expect(page.get_by_role("button", name="Continue with Sage 50")).to_be_visible()
 
 
 def test_what_is_asked_for_and_a_note_about_a_missing_platform(

@@ -9,6 +9,18 @@ from tests.browser.stack import Stack
 from tests.browser.visitor import at_link_page, authorise
 from tests.support.effort import in_turn
 
+BROKEN_WORDS = """
+() => [...document.querySelectorAll(".readings span")].flatMap((label) => {
+  const text = label.firstChild, range = document.createRange();
+  return [...text.data.matchAll(/\\S+/g)].filter((word) => {
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1;
+  }).map(([word]) => word);
+})
+"""
+"""Words in the list of what is read that are cut at the end of a line."""
+
 NARROW: ViewportSize = {"width": 320, "height": 720}
 
 
@@ -29,6 +41,9 @@ def test_pages_fit_and_read_in_both_directions(
     connection_id = at_link_page(page, service.state)
     authorise(page)
     page.wait_for_url("**/return?**")
+    service.codat.change(connection_id, "complete-sync", outcomes={"invoices": "FetchError"})
+    expect(page.locator(".readings .bad")).to_have_count(1)
+    assert page.evaluate(BROKEN_WORDS) == []
     for path in ("", f"/connections/{connection_id}", "/manage", f"/connections/{connection_id}/delete"):
         if path or page.url.startswith(url):
             page.goto(url + path)

@@ -181,6 +181,8 @@
     });
   }
 
+  // Coming back to the answer to a form opens its address instead of sending the form again.
+  history.replaceState(history.state, "", location.href);
   enhance(document);
   document.querySelectorAll("[data-live]").forEach(follow);
   document.querySelectorAll("[data-search]").forEach(search);
