@@ -24,19 +24,27 @@ WINDOW_S = 60
 
 
 def record(
-    kind: ActorKind, actor: str, action: str, outcome: Response | str, target: str | None = None
+    kind: ActorKind,
+    actor: str,
+    action: str,
+    *,
+    target: str | None = None,
+    response: Response | None = None,
 ) -> None:
     """Append an entry for the current request; while Redis is away it is in the log alone.
+
+    Without a ``response`` the action succeeded.
 
     No value of a form or a body is recorded, because it may be a secret. Who may only read could push what
     others did out of the trail, so refusals beyond ``MAX_REFUSALS`` are in the log alone. An id that names
     nothing, or an erased company, is left out.
     """
     container = get_container()
-    status = HTTPStatus.OK if isinstance(outcome, str) else outcome.status_code
-    ended = outcome if isinstance(outcome, str) else _outcome_of(status)
+    status = HTTPStatus.OK if response is None else response.status_code
     ids = [] if status == HTTPStatus.NOT_FOUND else [target] if target else _ids()
-    entry = AuditedAction(kind, actor, action, " ".join(ids) or None, ended, request.remote_addr)
+    entry = AuditedAction(
+        kind, actor, action, " ".join(ids) or None, _outcome_of(status), request.remote_addr
+    )
     try:
         if status == HTTPStatus.FORBIDDEN and _refused_too_often(kind, actor):
             sentence = "refusals of one actor were not kept in the audit trail"

@@ -18,16 +18,11 @@ _log = logging.getLogger(__name__)
 blueprint = Blueprint("problems", __name__, url_prefix=PROBLEMS)
 
 ERRORS_BY_STATUS: Mapping[int, type[ProcessorError]] = {
-    400: errors.BadRequest,
-    401: errors.Unauthorized,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    409: errors.Conflict,
-    413: errors.TooLarge,
-    422: errors.Invalid,
-    429: errors.TooManyAttempts,
-    500: ProcessorError,
-    503: StoreUnavailable,
+    int(kind.status): kind
+    for kind in (
+        *(errors.BadRequest, errors.Unauthorized, errors.Forbidden, errors.NotFound, errors.Conflict),
+        *(errors.TooLarge, errors.Invalid, errors.TooManyAttempts, ProcessorError, StoreUnavailable),
+    )
 }
 """The error class for each status with which Flask itself refuses a request."""
 

@@ -46,18 +46,19 @@ def act(token: str) -> Response:
     subscriber_id = _subscriber_id(token)
     csrf.check_form(token)
     service, action = get_container().subscriber_service, request.form.get("action", "")
+    rotated: dict[str, Any] | None = None
     match action:
         case "test":
             service.send_test(subscriber_id)
         case "rotate":
             rotated = service.rotate(subscriber_id)
-            audit_hooks.record(ActorKind.RECEIVER, "receiver portal", "portal rotate", "done", subscriber_id)
-            return _page(token, rotated)
         case "send_again":
             _send_again(subscriber_id, request.form.get("notification_id", ""))
         case _:
             raise Invalid("The form has to say what is to be done.")
-    audit_hooks.record(ActorKind.RECEIVER, "receiver portal", f"portal {action}", "done", subscriber_id)
+    audit_hooks.record(ActorKind.RECEIVER, "receiver portal", f"portal {action}", target=subscriber_id)
+    if rotated is not None:
+        return _page(token, rotated)
     return see_other(url_for("receivers.portal", token=token))
 
 

@@ -157,7 +157,8 @@ def _record_action(response: Response) -> Response:
         view, action = _action()
         known = action if action in KNOWN_ACTIONS else ""
         name = f"ops {view} {known}".rstrip()
-        audit_hooks.record(ActorKind.OPERATOR, operator.name, name, response, g.get("audit_target"))
+        target = g.get("audit_target")
+        audit_hooks.record(ActorKind.OPERATOR, operator.name, name, target=target, response=response)
     return response
 
 

@@ -110,7 +110,7 @@ def sign_out() -> Response:
 def begin_session(operator: Operator, method: str, next_path: str) -> Response:
     """Open a session and lead to the page that was asked for."""
     token = get_container().operator_sessions.open(operator, method)
-    audit_hooks.record(ActorKind.OPERATOR, operator.name, f"ops sign_in {method}", "done")
+    audit_hooks.record(ActorKind.OPERATOR, operator.name, f"ops sign_in {method}")
     response = see_other(local_path(next_path))
     lifetime_s = int(LIFETIME.total_seconds())
     cookies.put(response, auth.SESSION_COOKIE, token, path=auth.PREFIX, max_age_s=lifetime_s)

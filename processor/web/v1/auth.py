@@ -76,7 +76,7 @@ def _record_call(response: Response) -> Response:
         and isinstance(body := response.get_json(silent=True), dict)
     ):
         target = body.get("id")  # of what was created
-    audit_hooks.record(ActorKind.API_KEY, key.name, f"v1 {_operation()}", response, target)
+    audit_hooks.record(ActorKind.API_KEY, key.name, f"v1 {_operation()}", target=target, response=response)
     return response
 
 
