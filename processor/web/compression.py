@@ -17,7 +17,9 @@ _SAFE_WITH_QUERY = ("/static/", "/v1/", "/openapi.json")
 
 def compress(response: Response) -> Response:
     """Compress ``response`` if that is safe, worthwhile and accepted by the client."""
-    if request.method != "GET" or response.status_code != 200 or not _is_safe() or not _is_text(response):
+    is_safe = not request.query_string or request.path.startswith(_SAFE_WITH_QUERY)
+    is_text = (response.mimetype or "").startswith(_TEXT_TYPES)
+    if request.method != "GET" or response.status_code != 200 or not is_safe or not is_text:
         return response
     response.vary.add("Accept-Encoding")
     if request.accept_encodings["gzip"] <= 0 or "Content-Encoding" in response.headers:
@@ -32,11 +34,3 @@ def compress(response: Response) -> Response:
     if etag is not None:
         response.set_etag(etag, weak=True)  # the same content in other bytes
     return response
-
-
-def _is_safe() -> bool:
-    return not request.query_string or request.path.startswith(_SAFE_WITH_QUERY)
-
-
-def _is_text(response: Response) -> bool:
-    return (response.mimetype or "").startswith(_TEXT_TYPES)

@@ -55,10 +55,4 @@ def put(
 
 def remove(response: Response, name: str, *, path: str) -> None:
     """Remove a cookie."""
-    response.delete_cookie(
-        name_of(name),
-        path="/" if request.is_secure else path,
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    put(response, name, "", path=path, max_age_s=0)

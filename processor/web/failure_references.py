@@ -12,6 +12,7 @@ from processor.errors import ProcessorError, StoreUnavailable
 from processor.store import failures
 from processor.store.failures import LONGEST_REFERENCE, Failure
 from processor.web.dependencies import get_container
+from processor.web.request_head import place_of
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def reference_of(error: ProcessorError, *, company_id: str | None = None) -> str
     if int(error.status) < HTTPStatus.INTERNAL_SERVER_ERROR:
         return getattr(error, "correlation_id", None)
     reference = str(getattr(error, "correlation_id", None) or secrets.token_hex(8))[:LONGEST_REFERENCE]
-    place = "/" + request.path.lstrip("/").partition("/")[0][:20]
+    place = place_of(request.path)
     _log.warning(
         "a failure was shown to somebody",
         extra={

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from processor.errors import StoreUnavailable
@@ -23,14 +24,12 @@ MAX_BATCH_BYTES = 1_048_576
 """Bounds of a batch: so many messages, or the message with which its bodies exceed so many bytes."""
 
 
+@dataclass(slots=True)
 class _Waiting:
     """A request and the future of its response; the request is dropped when it was answered 503."""
 
-    __slots__ = ("request", "response")
-
-    def __init__(self, request: MessageRequest, response: "asyncio.Future[MessageResponse]") -> None:
-        self.request: MessageRequest | None = request
-        self.response = response
+    request: MessageRequest | None
+    response: "asyncio.Future[MessageResponse]"
 
     def expire(self) -> None:
         """Answer 503, and free the body."""

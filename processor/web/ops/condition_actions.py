@@ -11,6 +11,7 @@ from processor.conditions import mutes
 from processor.container import Container
 from processor.delivery.channels.email import EMAIL
 from processor.delivery.channels.operators import OPERATORS
+from processor.delivery.channels.registry import BUILT_IN
 from processor.delivery.redelivery import RedeliveryResult
 from processor.errors import Conflict, Invalid, NotFound
 from processor.reconciliation import webhook_registration, wiring
@@ -124,7 +125,7 @@ def _send_uncertain(container: Container, _code: str, _subject: str) -> Done:
     page = container.reader.list_notifications(connection_id=None, status="uncertain", limit=200, cursor=None)
     count = 0
     for row in page.items:
-        for lane_id in (EMAIL.name, OPERATORS.name):
+        for lane_id in BUILT_IN:
             if row["deliveries"].get(f"{lane_id}:status") == "uncertain":
                 container.redelivery_service.redeliver(row["body"]["id"], subscriber_id=lane_id)
                 count += 1

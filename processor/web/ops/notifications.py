@@ -6,8 +6,7 @@ from operator import itemgetter
 from flask import Response, request
 
 from handlers.milestones import NOTIFICATION_TYPES
-from processor.delivery.channels.email import EMAIL
-from processor.delivery.channels.operators import OPERATORS
+from processor.delivery.channels.registry import BUILT_IN
 from processor.errors import Conflict
 from processor.resources import queries
 from processor.resources.serializers import NOTIFICATION_STATUSES
@@ -15,7 +14,6 @@ from processor.web.dependencies import get_container
 from processor.web.ops import copy, csv_export, filters, rendering
 from processor.web.ops.rendering import blueprint
 
-CHANNELS = (EMAIL.name, OPERATORS.name)
 NOT_SENT = ("deliveries", "status")
 """Members of a notification that are not part of the payload."""
 
@@ -42,7 +40,7 @@ def notifications() -> Response:
         query=query,
         statuses=NOTIFICATION_STATUSES,
         types=[(type_, type_) for type_ in NOTIFICATION_TYPES],
-        receivers=[*rendering.receiver_names().items(), *((channel, channel) for channel in CHANNELS)],
+        receivers=[*rendering.receiver_names().items(), *((channel, channel) for channel in BUILT_IN)],
         company_names=filters.company_names(notification["data"] for notification in page["items"]),
     )
 
@@ -69,11 +67,8 @@ def notification(id_: str) -> Response:
 @blueprint.post("/notifications/<id_>")
 def redeliver(id_: str) -> Response:
     """Redeliver a notification to all its receivers, or in one lane."""
-    count = len(
-        get_container()
-        .redelivery_service.redeliver(id_, subscriber_id=request.form.get("lane") or None)
-        .lanes
-    )
+    lane_id = request.form.get("lane") or None
+    count = len(get_container().redelivery_service.redeliver(id_, subscriber_id=lane_id).lanes)
     done = "redelivered-to-several" if count > 1 else "redelivered"
     return rendering.back(rendering.address("notification", id_), done, count=count)
 

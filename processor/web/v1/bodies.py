@@ -7,11 +7,9 @@ from flask import Request
 from marshmallow import RAISE, Schema
 from webargs import core
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from processor.errors import Invalid, TooLarge
-
-MAX_BODY_BYTES = 64 * 1024
-"""Maximum size of a body."""
 
 
 class RequestBodySchema(Schema):
@@ -26,12 +24,10 @@ class BodyParser(FlaskParser):
 
     def _raw_load_json(self, req: Request) -> Any:
         """The parsed body; ``missing`` for an empty one. Raises ``TooLarge`` or ``Invalid``."""
-        length = req.content_length
-        if length is not None and length > MAX_BODY_BYTES:
-            raise TooLarge()
-        raw = req.stream.read(MAX_BODY_BYTES + 1)
-        if len(raw) > MAX_BODY_BYTES:
-            raise TooLarge()
+        try:
+            raw = req.get_data()
+        except RequestEntityTooLarge:
+            raise TooLarge() from None
         if not raw.strip():
             return core.missing
         try:
