@@ -47,8 +47,8 @@ class Alert:
 
     subject: str
     text: str
-    type: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    type: str
+    data: Mapping[str, Any]
 
 
 @dataclass(slots=True)
