@@ -21,9 +21,9 @@ def get(name: str) -> str:
 
 
 def with_prefix(name: str) -> dict[str, str]:
-    """The cookies whose names begin with ``name``."""
-    full_name = name_of(name)
-    return {key: value for key, value in request.cookies.items() if key.startswith(full_name)}
+    """The cookies whose names begin with ``name``, the oldest first (RFC 6265, 5.4)."""
+    start = len(name_of(""))
+    return {key[start:]: value for key, value in request.cookies.items() if key.startswith(name_of(name))}
 
 
 def put(

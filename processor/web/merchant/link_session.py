@@ -5,9 +5,11 @@ The token is part of the address, so no address of a page is logged, sent as a r
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from flask import Response, request, url_for
@@ -32,10 +34,11 @@ PATH = "/connect"
 RETURN_PATH = "/return"
 VISIT_COOKIE = "visit-"
 LANGUAGE_COOKIE = "lang-"
+_VISIT_NAME = re.compile(f"{VISIT_COOKIE}([0-9a-f]{{12}})")
 THANKED_COOKIE = "thanked"
 VISIT_LIFETIME_S = 24 * 3600
 MAX_VISITS = 8
-"""Visits of one browser that ``/return`` considers; an accountant may have several."""
+"""Visits that one browser keeps; an accountant may have several. All are sent with every request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,7 @@ def visits_of_browser(*company_ids: str | None) -> list[PageVisit]:
     """
     visits = []
     tokens = cookies.with_prefix(VISIT_COOKIE)
-    wanted = {cookies.name_of(VISIT_COOKIE + _digest(id_)) for id_ in company_ids if id_}
+    wanted = {VISIT_COOKIE + _digest(id_) for id_ in company_ids if id_}
     for name in sorted(tokens, key=lambda name: name not in wanted)[:MAX_VISITS]:
         try:
             visits.append(_visit_of(tokens[name]))
@@ -254,6 +257,7 @@ def remember_visit(response: Response, visit: PageVisit) -> None:
         csrf.set_cookie(response, path)
     name = VISIT_COOKIE + _digest(visit.company_id)
     cookies.put(response, name, visit.token, path=RETURN_PATH, max_age_s=VISIT_LIFETIME_S)
+    _forget_oldest_visits(response, name)
     language = language_choice.of_link()
     if language is not None:
         cookie = LANGUAGE_COOKIE + _digest(visit.company_id)
@@ -266,6 +270,16 @@ def remember_visit(response: Response, visit: PageVisit) -> None:
                 max_age_s=VISIT_LIFETIME_S,
                 is_framed=embedding.is_framed(),
             )
+
+
+def _forget_oldest_visits(response: Response, name: str) -> None:
+    """Remove the cookies of the oldest visits but ``MAX_VISITS``, of which ``name`` is one."""
+    others = [other for other in cookies.with_prefix(VISIT_COOKIE) if other != name]
+    matches = filter(None, map(_VISIT_NAME.fullmatch, others[: 1 - MAX_VISITS]))
+    for match in islice(matches, MAX_VISITS):
+        cookies.remove(response, match[0], path=RETURN_PATH)
+        for path in (PATH, RETURN_PATH):
+            cookies.remove(response, LANGUAGE_COOKIE + match[1], path=path)
 
 
 def was_thanked(redirect: LinkRedirect) -> bool:

@@ -268,6 +268,21 @@ def test_an_accountant_of_more_companies_than_are_looked_at_is_led_to_the_last_o
         assert f"/connect/{token}/connections" in page.answer.text
 
 
+def test_a_browser_keeps_its_newest_visits_alone(place: Place) -> None:
+    """An accountant's browser sent a cookie for each of a hundred companies with every request, more than
+    servers take."""
+    visitor = place.visitor("https://ours.example")
+    for number in range(MAX_VISITS + 2):
+        company_id, token = place.company(f"client-{number}")
+        visitor.open(f"/connect/{token}?lang=nl")
+    for start in ("__Host-visit-", "__Host-lang-"):
+        assert sum(name.startswith(start) for name in visitor.http.cookies) == MAX_VISITS
+    connection_id = place.desk.journey.connect(company_id, "gbol").connection_id
+    place.settle()
+    page = visitor.open(f"/return?statusCode=200&connectionId={connection_id}&lang=en")
+    assert "Continue with Xero" in page.buttons()
+
+
 def test_a_cookie_that_has_expired_or_was_tampered_with_counts_for_nothing(
     place: Place, visitor: Browser
 ) -> None:
