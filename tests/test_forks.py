@@ -20,12 +20,24 @@ def test_a_worker_of_this_run_is_a_fork() -> None:
     assert is_fork == (sys.platform == "linux" and "PYTEST_XDIST_WORKER" in os.environ)
 
 
+FORKING = """
+import pytest
+from tests.support.forked_workers import fork_workers
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config):
+    fork_workers(config)
+"""
+
+
 def test_a_module_that_cannot_be_imported_fails_the_run(tmp_path: Path) -> None:
     """The collecting process met the error, and its forks took the half of the module for all of it."""
+    (tmp_path / "conftest.py").write_text(FORKING)
     (tmp_path / "test_broken.py").write_text("import a_module_that_is_nowhere")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    env["PYTEST_ADDOPTS"] = f"-c {ROOT / 'pyproject.toml'} -p tests.conftest -p no:cacheprovider -n 1"
-    command = [sys.executable, "-m", "pytest", str(tmp_path)]
+    env |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    options = ["-p", "xdist.plugin", "-p", "no:cacheprovider", "-n", "1"]
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, *options, str(tmp_path)]
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert "a_module_that_is_nowhere" in result.stdout
     assert result.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
