@@ -33,11 +33,11 @@ def pytest_xdist_setupnodes(config):
 def test_a_module_that_cannot_be_imported_fails_the_run(tmp_path: Path) -> None:
     """The collecting process met the error, and its forks took the half of the module for all of it."""
     (tmp_path / "conftest.py").write_text(FORKING)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib -p no:cacheprovider")
     (tmp_path / "test_broken.py").write_text("import a_module_that_is_nowhere")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     env |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    options = ["-p", "xdist.plugin", "-p", "no:cacheprovider", "-n", "1"]
-    command = [sys.executable, "-m", "pytest", "-c", os.devnull, *options, str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-n", "1", str(tmp_path)]
     result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert "a_module_that_is_nowhere" in result.stdout
     assert result.returncode not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)

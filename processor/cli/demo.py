@@ -25,7 +25,7 @@ from processor.cli.demo_welcome import (
     retry_while_busy,
     sign_up_company,
 )
-from processor.cli.run import service, store_environment, with_port
+from processor.cli.run import run_child, store_environment, with_port
 from processor.errors import ProcessorError, SettingsError
 from processor.runtime import logs
 from processor.runtime.ports import port_is_taken
@@ -156,7 +156,7 @@ def _run(
         store_environment(settings) as env,
         lender_client({**environ, **env}, mailbox, simulator.simulation),
     ):
-        supervisor = Supervisor(service(settings, {**environ, **env}))
+        supervisor = Supervisor([run_child({**environ, **env})])
         click.echo("Starting; the addresses to open come in a few seconds.")
 
         def welcome() -> None:
@@ -195,7 +195,7 @@ def _headless(
         handling(signal.SIGTERM, lambda *_: sys.exit(TERMINATED)),
         DemoListener(click.echo) as listener,
         store_environment(settings) as env,
-        Supervisor(service(settings, {**environ, **env})),
+        Supervisor([run_child({**environ, **env})]),
     ):
         _subscribe(settings, listener)
         with SimulatorClient(simulator.url) as codat, _product(settings) as product:

@@ -17,7 +17,7 @@ from redis import RedisError
 from processor.errors import SettingsError
 from processor.runtime import logs
 from processor.runtime.embedded_engine import Engine
-from processor.runtime.parent_watch import watch_parent
+from processor.runtime.parent_watch import orphan_check, watch_parent
 from processor.runtime.ports import claim_port, free_port, port_is_taken
 from processor.runtime.stop_signals import StopSignals
 from processor.runtime.supervisor import Child, Supervisor
@@ -44,13 +44,15 @@ SHARED_MODULES = ("processor.web", "workers.__main__")
 def run() -> None:
     """Web, workers and clock in one command, on the embedded engine where REDIS_URL is unset."""
     settings = with_port(_load_settings())
+    is_orphaned = orphan_check()
     with claim_or_fail(settings, "run") as claim, StopSignals() as signals, _store(settings) as (env, guard):
         claim_layout(settings, env.get("REDIS_URL"))
         os.register_at_fork(after_in_child=claim.close)
         signals.call(partial(_leave, signals))  # imports take seconds, and no process is to be ended yet
         for name in SHARED_MODULES:
             import_module(name)
-        code = Supervisor(service(settings, env), on_launched=guard).run(signals)
+        children = service(settings, env)
+        code = Supervisor(children, is_orphaned=is_orphaned, on_launched=guard).run(signals)
     sys.exit(code)
 
 
@@ -90,6 +92,11 @@ def service(settings: Settings, env: Mapping[str, str]) -> tuple[Child, ...]:
         dataclasses.replace(child, env={**child.env, **env})
         for child in (web_child(settings), module_child("worker"), module_child("clock"))
     )
+
+
+def run_child(env: Mapping[str, str]) -> Child:
+    """The whole service as one child, for a process that has threads: its own processes are forks of it."""
+    return Child(name="run", argv=(sys.executable, "-m", "processor", "run"), env=env)
 
 
 def web_child(settings: Settings) -> Child:

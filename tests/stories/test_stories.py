@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from processor.simulator import (
     Story,
     play,
 )
-from tests.support import messages
+from tests.support import messages, preloaded
 from tests.support.effort import in_turn
 from tests.support.engines import cluster, own_engine, watched_service
 from tests.support.ports import own_port
@@ -65,16 +64,11 @@ def test_the_story_is_told_exactly_as_expected(stage: tuple[str, str], story: St
     _play(stage, story)
 
 
-def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``codat-processor demo --headless`` with ``arguments``."""
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-m", "processor", "demo", "--headless", *arguments],
-        env={**environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ["processor", "demo", "--headless", *arguments]
+    return preloaded.run(words, env={**environ, "PYTHONPATH": str(ROOT)}, cwd=folder, timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +87,9 @@ def run_demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     ),
 )
 def test_the_command_plays_a_story_prints_each_step_and_exits_with_1_unless_it_was_as_expected(
-    arguments: list[str], code: int, sentences: list[str]
+    arguments: list[str], code: int, sentences: list[str], tmp_path: Path
 ) -> None:
-    process = run_demo(*arguments)
+    process = run_demo(tmp_path, *arguments)
     assert process.returncode == code, process.stdout + process.stderr
     assert [sentence for sentence in sentences if sentence not in process.stdout] == []
 

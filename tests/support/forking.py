@@ -12,13 +12,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 1 << 16
-MOST_FDS = 3
+MOST_FDS = 4
 SECONDS_TO_END = 10
 
 
@@ -93,7 +95,7 @@ class ForkServer:
 
 
 def serve(line: socket.socket, run: Callable[..., object]) -> None:
-    """Call ``run`` with each request and its descriptors in a fork; returns in a fork too.
+    """Call ``run`` with each request and its descriptors in a fork.
 
     Ends when every other end of the line is closed, and all forks have ended.
     """
@@ -109,11 +111,29 @@ def serve(line: socket.socket, run: Callable[..., object]) -> None:
             line.close()
             _fork_again(*fds)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            run(json.loads(data), *fds[1:])
-            return
+            _end_with(partial(run, json.loads(data), *fds[1:]))
         forks.add(pid)
         for fd in fds:
             os.close(fd)
+
+
+def _end_with(run: Callable[[], object]) -> None:
+    """Run this, and end as an interpreter does but at once: taking all modules apart costs more than a fork.
+
+    After an exception it is left to the interpreter.
+    """
+    code: Any = None
+    try:
+        run()
+    except SystemExit as ended:
+        code = ended.code
+        if not isinstance(code, int | None):
+            raise
+    vars(threading)["_shutdown"]()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code or 0)
 
 
 def _fork_again(report: int, *fds: int) -> None:

@@ -1,8 +1,8 @@
 """Starts commands of the service in forks of a process that has imported it already.
 
 Importing is most of what a start costs. A fork does what ``python -m`` does from there on: it has the given
-environment, folder and outputs, a session of its own, and ends as an interpreter does. Elsewhere than on
-Linux a command starts as an interpreter.
+environment, folder, input and outputs, a session of its own, and ends as an interpreter does. A program of a
+test, ``-c TEXT``, is started in the same way. Elsewhere than on Linux both start as an interpreter.
 """
 
 import gc
@@ -13,14 +13,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import IO
 
 from tests.support.forking import Forked, ForkServer, serve
 
-MODULES = ("processor.__main__", "processor.cli.run", "processor.web", "workers.__main__")
+MODULES = ("processor.__main__", "processor.cli.demo", "processor.web", "workers.__main__")
 MOST_BYTES = 1 << 16
 
 Process = Forked | subprocess.Popen[bytes]
@@ -38,11 +39,18 @@ def start_anew(
     cwd: Path,
     output: IO[bytes],
     errors: IO[bytes] | None = None,
+    stdin: IO[bytes] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start ``python -m WORDS``; it writes to ``output``, and leads a session of its own."""
-    argv = [sys.executable, "-m", *words]
+    argv = [sys.executable, *([] if words[0] == "-c" else ["-m"]), *words]
     return subprocess.Popen(
-        argv, cwd=cwd, env=env, stdout=output, stderr=errors or output, start_new_session=True
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=stdin,
+        stdout=output,
+        stderr=errors or output,
+        start_new_session=True,
     )
 
 
@@ -53,12 +61,14 @@ def start(
     cwd: Path,
     output: IO[bytes],
     errors: IO[bytes] | None = None,
+    stdin: IO[bytes] | None = None,
 ) -> Process:
     """Do the same in a fork, which needs no import; what it writes to stderr goes to ``errors``."""
     if sys.platform != "linux":
-        return start_anew(words, env=env, cwd=cwd, output=output, errors=errors)
+        return start_anew(words, env=env, cwd=cwd, output=output, errors=errors, stdin=stdin)
     request = {"words": list(words), "env": dict(env), "cwd": str(cwd)}
-    return server().fork(request, output.fileno(), (errors or output).fileno())
+    files = (output, errors or output, *([stdin] if stdin else []))
+    return server().fork(request, *(file.fileno() for file in files))
 
 
 def server() -> ForkServer:
@@ -69,12 +79,35 @@ def server() -> ForkServer:
         return _servers[0]
 
 
+@contextmanager
+def running(
+    words: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: IO[bytes] | None = None
+) -> Iterator[tuple[Process, IO[str]]]:
+    """A command and what it prints, until the end of the context, where its whole session is killed."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end) as printed:
+        with os.fdopen(write_end, "wb") as output:
+            process = start(words, env=env, cwd=cwd, output=output, stdin=stdin)
+        try:
+            yield process, printed
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
 def run(
-    words: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float = 60
+    words: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    timeout: float = 60,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end."""
+    """Run a command to its end; what it printed is read unless it goes to ``stdout``."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = start(words, env=env, cwd=cwd, output=output, errors=errors)
+        process = start(words, env=env, cwd=cwd, output=stdout or output, errors=errors, stdin=stdin)
         try:
             code = process.wait(timeout)
         finally:
@@ -83,9 +116,9 @@ def run(
     return subprocess.CompletedProcess(words, code, *texts)
 
 
-def _run(request: dict, *outputs: int) -> None:
+def _run(request: dict, *fds: int) -> None:
     os.setsid()
-    for number, fd in enumerate(outputs, 1):
+    for fd, number in zip(fds, (1, 2, 0), strict=False):
         os.dup2(fd, number)
         os.close(fd)
     os.chdir(request["cwd"])
@@ -96,6 +129,11 @@ def _run(request: dict, *outputs: int) -> None:
         sys.modules.pop("sitecustomize", None)
         import_module("sitecustomize")
     package, *words = request["words"]
+    if package == "-c":
+        sys.path.insert(0, "")
+        sys.argv[:] = [package, *words[1:]]
+        exec(words[0], {"__name__": "__main__"})  # noqa: S102 a text of the test
+        return
     sys.argv[:] = [f"{package}/__main__.py", *words]
     main = import_module(f"{package}.__main__").main
     sys.exit(main() if package == "processor" else main(words))

@@ -59,9 +59,9 @@ ALONE = """
 import json, os, sys
 import click
 import processor.container  # what all commands share
-from processor.cli import COMMANDS, main
+from processor.cli import main
 
-for name in COMMANDS:
+for name in sys.argv[1:]:
     pid = os.fork()
     if not pid:
         command = main.get_command(click.Context(main), name)
@@ -69,22 +69,22 @@ for name in COMMANDS:
         os._exit(0)
     os.waitpid(pid, 0)
 """
-"""Prints the subcommands of each command, from a process that has loaded no other command."""
+"""Prints the subcommands of these commands, each from a process that has loaded no other command."""
 
 
 def test_a_command_is_whole_where_no_other_was_loaded_before_it() -> None:
     """`notifications redeliver` and `dead-letters deliveries` were only there after `subscribers`."""
+    groups = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
+    whole = {name: sorted(group.commands) for name, group in groups.items() if isinstance(group, click.Group)}
     printed = subprocess.run(
-        [sys.executable, "-c", ALONE],
+        [sys.executable, "-c", ALONE, *whole],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     ).stdout
-    groups = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
-    whole = {name: sorted(getattr(group, "commands", ())) for name, group in groups.items()}
-    assert sum(map(bool, whole.values())) > 5
+    assert len(whole) > 5
     assert dict(map(json.loads, printed.splitlines())) == whole
 
 

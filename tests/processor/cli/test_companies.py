@@ -3,17 +3,16 @@
 import json
 import os
 import pty
-import subprocess
-import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from processor.store import keys
 from tests.processor.web.v1.filling import Filling
+from tests.support import preloaded
 from tests.support.counting import everything
-from tests.support.service import ROOT
 
 Run = Callable[..., Result]
 COMPANY = "1b1bf54f-5fe0-4ab6-b42b-3b1d5c4e5a01"
@@ -58,21 +57,19 @@ def test_a_program_that_gives_the_id_is_not_asked(full: Filling, run: Run, more:
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [(b"n\n", 1, True), (b"y\n", 0, False)])
-def test_whoever_sits_at_a_terminal_is_asked(full: Filling, answer: bytes, code: int, left: bool) -> None:
+def test_whoever_sits_at_a_terminal_is_asked(
+    full: Filling, tmp_path: Path, answer: bytes, code: int, left: bool
+) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "processor", "companies", "erase", COMPANY, "--json"]
-    environ = {**os.environ, **full.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
-    ) as process:
-        os.write(ours, answer)
-        text, asked = process.communicate()
+    words = ["processor", "companies", "erase", COMPANY, "--json"]
+    os.write(ours, answer)
+    with os.fdopen(theirs, "rb", buffering=0) as terminal:
+        done = preloaded.run(words, env={**os.environ, **full.environ}, cwd=tmp_path, stdin=terminal)
     os.close(ours)
-    os.close(theirs)
 
-    assert process.returncode == code
-    assert b"Go on?" in asked
-    assert (b"company_id" in text) is not left
+    assert done.returncode == code
+    assert "Go on?" in done.stderr
+    assert ("company_id" in done.stdout) is not left
     assert (full.container.reader.company(COMPANY) is not None) is left
 
 

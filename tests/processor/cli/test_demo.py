@@ -38,15 +38,12 @@ def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) 
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     kept |= {"PYTHONPATH": str(ROOT)}
     ports = {"PORT": str(own_port()), "DATA_DIR": str(data_dir / "in here")}
-    words = [sys.executable, "-m", "processor", "demo", "--simulator-port", "0"]
-    with subprocess.Popen(
-        words, cwd=data_dir, env=kept | ports, stdout=subprocess.PIPE, text=True
-    ) as process:
+    words = ["processor", "demo", "--simulator-port", "0"]
+    with preloaded.running(words, cwd=data_dir, env=kept | ports) as (process, output):
         try:
-            assert process.stdout is not None
             printed = ""
             while "Ctrl-C stops everything" not in printed:
-                printed += process.stdout.readline()
+                printed += output.readline()
             ready = served(f"http://127.0.0.1:{ports['PORT']}/readyz")
             assert ready.json() == {"status": "ok"}
             (beside,) = [line for line in printed.splitlines() if line.startswith("  Beside it")]
@@ -62,9 +59,9 @@ def test_what_it_prints_works_at_once_and_from_the_shell_beside(data_dir: Path) 
             assert (result.returncode, result.stderr) == (0, "")
             assert result.stdout.startswith("CONNECTION")
             _other_commands_find_its_settings(data_dir, kept)
-            while "Start here" not in process.stdout.readline():
+            while "Start here" not in output.readline():
                 pass
-            link = process.stdout.readline().strip()
+            link = output.readline().strip()
             assert served(link).status_code == 200
         finally:
             process.send_signal(signal.SIGINT)

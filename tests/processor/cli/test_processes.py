@@ -52,16 +52,10 @@ def test_a_reader_that_goes_away_is_no_traceback(redis_url: str, tmp_path: Path)
     read_end, write_end = os.pipe()
     os.close(read_end)
     with os.fdopen(write_end, "wb") as broken:
-        result = subprocess.run(
-            [sys.executable, "-m", "processor", "events", "list", "--limit", "200"],
-            env=environ(filling),
-            cwd=tmp_path,
-            stdout=broken,
-            stderr=subprocess.PIPE,
-            timeout=60,
-        )
+        words = ["processor", "events", "list", "--limit", "200"]
+        result = preloaded.run(words, env=environ(filling), cwd=tmp_path, stdout=broken)
     filling.close()
-    assert result.stderr == b""
+    assert result.stderr == ""
     assert result.returncode == 128 + signal.SIGPIPE
 
 
@@ -70,17 +64,12 @@ def test_a_full_disk_is_one_sentence(redis_url: str, tmp_path: Path) -> None:
     filling = Filling(redis_url)
     filling.make_ready()
     with FULL.open("wb") as full:
-        result = subprocess.run(
-            [sys.executable, "-m", "processor", "events", "list"],
-            env=environ(filling),
-            cwd=tmp_path,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=60,
+        result = preloaded.run(
+            ["processor", "events", "list"], env=environ(filling), cwd=tmp_path, stdout=full
         )
     filling.close()
     assert result.returncode == 1
-    assert result.stderr == b"Error: Something could not be written: No space left on device.\n"
+    assert result.stderr == "Error: Something could not be written: No space left on device.\n"
 
 
 SERVING = ("CODAT_WEBHOOK_SECRETS", "CODAT_ALERT_AUTHORIZATIONS")

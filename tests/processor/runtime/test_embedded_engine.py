@@ -5,7 +5,6 @@ import fcntl
 import os
 import signal
 import stat
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from redis.retry import Retry
 from processor.errors import EngineFailed
 from processor.runtime import embedded_engine as engine_module
 from processor.runtime.embedded_engine import Engine
+from tests.support import preloaded
 from tests.support.ports import own_port
 from tests.support.service import until
 
@@ -51,18 +51,25 @@ def folder(data_dir: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def another_process(folder: Path, program: str = OWNER) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that has started an engine, or adopted it; it stops it when told a line."""
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip()
-        yield process
+def another_process(
+    folder: Path, program: str = OWNER
+) -> Iterator[tuple[preloaded.Process, Callable[[], None]]]:
+    """A process of its own that has started an engine, or adopted it, and what tells it to leave."""
+    words = ["-c", program, str(folder)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    read_end, write_end = os.pipe()
+    with (
+        os.fdopen(read_end, "rb") as theirs,
+        os.fdopen(write_end, "wb", buffering=0) as ours,
+        preloaded.running(words, env=env, cwd=folder, stdin=theirs) as (process, printed),
+    ):
+        assert printed.readline().strip()
+
+        def leave() -> None:
+            ours.write(b"leave\n")
+            assert process.wait() == 0
+
+        yield process, leave
 
 
 def ask(url: str) -> "redis.Redis[str]":
@@ -176,7 +183,7 @@ def test_data_survives_kill_9_of_the_engine(folder: Path) -> None:
 
 
 def test_data_survives_kill_9_of_everything(folder: Path) -> None:
-    with another_process(folder) as owner:
+    with another_process(folder) as (owner, _):
         with Engine(folder) as engine:
             pid = pid_of(engine.url)
             with ask(engine.url) as client:
@@ -189,7 +196,7 @@ def test_data_survives_kill_9_of_everything(folder: Path) -> None:
 
 
 def test_an_engine_whose_owner_was_killed_is_adopted_and_stopped_in_its_turn(folder: Path) -> None:
-    with another_process(folder) as owner:
+    with another_process(folder) as (owner, _):
         owner.kill()
     with Engine(folder) as engine:
         assert answers(engine.url)
@@ -199,7 +206,7 @@ def test_an_engine_whose_owner_was_killed_is_adopted_and_stopped_in_its_turn(fol
 
 def test_a_fork_that_outlives_its_killed_owner_is_no_user(folder: Path) -> None:
     """It shared the lock of its owner, and the next user left the engine running for nobody."""
-    with another_process(folder, FORKING_OWNER) as owner:
+    with another_process(folder, FORKING_OWNER) as (owner, _):
         owner.kill()
         owner.wait()
         with Engine(folder) as engine:
@@ -208,11 +215,11 @@ def test_a_fork_that_outlives_its_killed_owner_is_no_user(folder: Path) -> None:
 
 
 def test_the_last_to_leave_stops_it(folder: Path) -> None:
-    with another_process(folder) as other:
+    with another_process(folder) as (_, leave):
         engine = Engine(folder)
         engine.start()
         pid = pid_of(engine.url)
-        other.communicate("leave\n")
+        leave()
         assert pid_of(engine.url) == pid
         engine.stop()
     assert not answers(engine.url)
@@ -223,10 +230,10 @@ def test_the_starter_may_leave_first(folder: Path) -> None:
     engine = Engine(folder)
     engine.start()
     pid = pid_of(engine.url)
-    with another_process(folder) as other:
+    with another_process(folder) as (_, leave):
         engine.stop()
         assert pid_of(engine.url) == pid
-        other.communicate("leave\n")
+        leave()
     assert not answers(engine.url)
     assert not lives(folder)
 

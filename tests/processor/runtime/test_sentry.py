@@ -2,8 +2,6 @@
 
 import gzip
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +10,9 @@ from pathlib import Path
 
 from processor.runtime.sentry import report_errors
 from processor.settings.loading import load
+from tests.support import preloaded
 
-ROOT = Path(__file__).parents[3]
 NEEDED = {"CODAT_ALERT_AUTHORIZATIONS": "Basic c29tZWJvZHk6ZWxzZQ=="}
-LIMIT_S = 60
 
 FAULTY = """
 import logging, os
@@ -56,20 +53,9 @@ def test_a_report_holds_no_secret_no_link_and_nothing_of_the_request(tmp_path: P
     """Sentry's own integrations add addresses, headers and what was logged before; none of it passes us."""
     (tmp_path / "faulty.py").write_text(FAULTY)
     with receiving() as (url, received):
-        subprocess.run(
-            [sys.executable, "faulty.py"],
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "DSN": url,
-                "WORD": "hushhush",
-                "no_proxy": "127.0.0.1",
-            },
-            check=True,
-            capture_output=True,
-            timeout=LIMIT_S,
-        )
+        environ = {**os.environ, "DSN": url, "WORD": "hushhush", "no_proxy": "127.0.0.1"}
+        run = preloaded.run(["-c", "import faulty"], env=environ, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
     told = b"\n".join(received).decode()
     assert "A fault of ours" in told
     assert "It went wrong with *** at /connect/***" in told
@@ -109,15 +95,8 @@ def test_outside_hosts_learn_nothing_of_sentry_and_sentry_nothing_of_their_addre
     """With SENTRY_DSN its key went to every outside host (``baggage``), and their queries to it."""
     (tmp_path / "calling.py").write_text(CALLING)
     with receiving() as (dsn, received), hearing() as (outside, heads):
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "DSN": dsn, "OUTSIDE": outside, "no_proxy": "*"}
-        run = subprocess.run(
-            [sys.executable, "calling.py"],
-            cwd=tmp_path,
-            env=environ,
-            check=False,
-            capture_output=True,
-            timeout=LIMIT_S,
-        )
+        environ = {**os.environ, "DSN": dsn, "OUTSIDE": outside, "no_proxy": "*"}
+        run = preloaded.run(["-c", "import calling"], env=environ, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert len(heads) >= 4
     for names in heads:

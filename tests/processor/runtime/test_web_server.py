@@ -5,16 +5,17 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from processor.runtime.ports import port_is_taken
 from processor.runtime.web_server import STOP_AFTER_S
 from tests.processor.runtime.conftest import SUPERVISOR, Home, running
+from tests.support import preloaded
 from tests.support.ports import own_port
 from tests.support.service import is_alive, until
 
@@ -54,9 +55,8 @@ another of its threads was slow to take note of."""
 
 def test_the_web_server_answers_replaces_dead_processes_and_ends_by_sigterm(tmp_path: Path) -> None:
     port = own_port()
-    with serving(tmp_path, APPLICATION, PORT=str(port), WEB_CONCURRENCY="1") as server:
-        assert server.stdout is not None
-        listening = json.loads(server.stdout.readline())
+    with serving(tmp_path, APPLICATION, PORT=str(port), WEB_CONCURRENCY="1") as (server, printed):
+        listening = json.loads(printed.readline())
         assert listening["message"] == "Listening"
         assert listening["address"] == f"http://127.0.0.1:{port}"
         with socket.create_connection(("127.0.0.1", port)) as line:
@@ -67,7 +67,7 @@ def test_the_web_server_answers_replaces_dead_processes_and_ends_by_sigterm(tmp_
         began = time.monotonic()
         server.terminate()
         assert server.wait() == 0
-        assert REFUSED not in said_since(began, server)
+        assert REFUSED not in said_since(began, printed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -79,13 +79,13 @@ def test_the_web_server_ends_at_once_while_its_processes_load_the_application(
     That both load it was no matter of course either: one hung where a thread imported something at its fork.
     """
     environ = {"PORT": str(own_port()), "WEB_CONCURRENCY": "2", "HOME_PORT": str(home.port)}
-    with serving(tmp_path, SLOW_APPLICATION, **environ) as server:
+    with serving(tmp_path, SLOW_APPLICATION, **environ) as (server, printed):
         calls = [home.call(), home.call()]
         began = time.monotonic()
         server.send_signal(number)
         assert [call.rest() for call in calls] == ["", ""]
         assert server.wait() == 0
-        assert said_since(began, server) == ""
+        assert said_since(began, printed) == ""
 
 
 def test_kill_9_of_the_supervisor_ends_a_web_server_whose_processes_load_the_application(
@@ -101,7 +101,7 @@ def test_kill_9_of_the_supervisor_ends_a_web_server_whose_processes_load_the_app
         began = time.monotonic()
         supervisor.kill()
         assert [call.rest() for call in calls] == ["", ""]
-        assert REFUSED not in said_since(began, supervisor)
+        assert REFUSED not in said_since(began, supervisor.stdout)
 
 
 @pytest.mark.parametrize("application", [APPLICATION, SLOW_APPLICATION], ids=["serving", "loading"])
@@ -111,26 +111,26 @@ def test_kill_9_of_a_web_server_without_a_supervisor_ends_its_processes(
     """They went on serving for ever, and no other server could be started on that port."""
     port = own_port()
     environ = {"PORT": str(port), "WEB_CONCURRENCY": "1", "HOME_PORT": str(home.port)}
-    with serving(tmp_path, application, **environ) as server:
+    with serving(tmp_path, application, **environ) as (server, _):
         child = ask_until_answered(port, other_than=0) if application == APPLICATION else home.call().pid
         server.kill()
         until(lambda: not is_alive(child))
     assert not port_is_taken("127.0.0.1", port)
 
 
-def said_since(began: float, process: subprocess.Popen[str]) -> str:
+def said_since(began: float, printed: IO[str] | None) -> str:
     """What a process that ends wrote to the last, without what granian says too soon."""
     took_s = time.monotonic() - began
-    assert process.stdout is not None
-    return "".join(line for line in process.stdout if REFUSED not in line or took_s >= STOP_AFTER_S)
+    assert printed is not None
+    return "".join(line for line in printed if REFUSED not in line or took_s >= STOP_AFTER_S)
 
 
 def serving(
     folder: Path, application: str, **environ: str
-) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-    """Our web server with an application, in a process of its own."""
+) -> contextlib.AbstractContextManager[tuple[preloaded.Process, IO[str]]]:
+    """Our web server with an application, in a process of its own, and what it prints."""
     (folder / "wsgi_for_test.py").write_text(application)
-    return running([sys.executable, "-c", SERVER], env=environment(folder, **environ), cwd=folder)
+    return preloaded.running(["-c", SERVER], env=environment(folder, **environ), cwd=folder)
 
 
 def environment(folder: Path, **environ: str) -> dict[str, str]:

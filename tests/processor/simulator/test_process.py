@@ -1,9 +1,7 @@
 """The simulator as a process of its own."""
 
+import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,36 +9,23 @@ import pytest
 from processor.simulator import Generation, SimulatorConfig
 from processor.simulator.__main__ import config_of
 from processor.simulator.clients import http_client
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "processor.simulator", "--port", "0", "--api-key", "key"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+from tests.support import preloaded
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_is_and_ends_well_when_told_to(
-    process: subprocess.Popen[str], number: signal.Signals
-) -> None:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith("Simulator listening on http://127.0.0.1:")
-    url = line.split()[-1]
-    headers = {"Authorization": SimulatorConfig(api_key="key").api_authorization}
-    with http_client(base_url=url, headers=headers, timeout_s=60) as http:
-        assert http.post("/simulator/companies", json={"name": "Corner Shop"}).status_code == 201
-        assert http.get("/companies").json()["totalResults"] == 1
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert errors == ""
+def test_it_says_where_it_is_and_ends_well_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
+    words = ["processor.simulator", "--port", "0", "--api-key", "key"]
+    with preloaded.running(words, env=os.environ, cwd=tmp_path) as (process, printed):
+        line = printed.readline()
+        assert line.startswith("Simulator listening on http://127.0.0.1:")
+        url = line.split()[-1]
+        headers = {"Authorization": SimulatorConfig(api_key="key").api_authorization}
+        with http_client(base_url=url, headers=headers, timeout_s=60) as http:
+            assert http.post("/simulator/companies", json={"name": "Corner Shop"}).status_code == 201
+            assert http.get("/companies").json()["totalResults"] == 1
+        process.send_signal(number)
+        assert process.wait(60) == 0
+        assert printed.read() == ""
 
 
 def test_arguments_become_the_configuration() -> None:
