@@ -12,33 +12,33 @@ import click
 
 from processor.errors import ProcessorError
 
-COMMANDS: Mapping[str, str] = {
-    "run": "run",
-    "web": "run",
-    "worker": "run",
-    "clock": "run",
-    "demo": "demo",
-    "check": "check",
-    "connections": "connections",
-    "events": "events",
-    "notifications": "notifications",
-    "dead-letters": "dead_letters",
-    "subscribers": "subscribers",
-    "reconcile": "reconciliation",
-    "rebuild": "reconciliation",
-    "webhooks": "webhooks",
-    "companies": "companies",
-    "funnel": "funnel",
-    "migration": "migration",
-    "conditions": "conditions",
-    "wake": "wake",
-    "store": "store",
-    "operators": "operators",
-    "api-keys": "api_keys",
-    "audit": "audit",
-    "encryption": "encryption",
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "run": ("run", "The whole service: web, workers and clock."),
+    "web": ("run", "The web processes: Codat's messages, the API, the pages."),
+    "worker": ("run", "The worker processes: what follows from messages."),
+    "clock": ("run", "The clock: wakes what sleeps too long."),
+    "demo": ("demo", "The whole service with a simulated Codat."),
+    "check": ("check", "Validate settings, Redis, Codat key and clock."),
+    "connections": ("connections", "Connections, their states and what happened to them."),
+    "events": ("events", "The messages, and what became of them."),
+    "notifications": ("notifications", "Notifications that were decided."),
+    "dead-letters": ("dead_letters", "Messages whose handling failed to the last."),
+    "subscribers": ("subscribers", "Who is told by signed webhooks."),
+    "reconcile": ("reconciliation", "Ask Codat, print what differed, repair."),
+    "rebuild": ("reconciliation", "Refill a new store from Codat; nobody is told."),
+    "webhooks": ("webhooks", "Our webhook consumers at Codat, and their secrets."),
+    "companies": ("companies", "The companies that we know."),
+    "funnel": ("funnel", "Count how far merchants came."),
+    "migration": ("migration", "Compare legacy alerts with current messages."),
+    "conditions": ("conditions", "What is wrong now, and what alerts about it."),
+    "wake": ("wake", "Request a run of every cell, and of deliveries."),
+    "store": ("store", "Move the store: into a file, and from a file."),
+    "operators": ("operators", "Who may use the operators' pages."),
+    "api-keys": ("api_keys", "Who may call the API."),
+    "audit": ("audit", "The audit trail: who did what, and when."),
+    "encryption": ("encryption", "Encryption of subscribers' secrets and companies' contacts."),
 }
-"""The module of each command, in the order of ``--help``; the command is a function of the same name."""
+"""The module of each command, a function of the same name, and its line of ``--help``; in the order there."""
 
 INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 128 + signal.SIGPIPE
@@ -57,9 +57,14 @@ class _Commands(click.Group):
         """The command; ``None`` if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"processor.cli.{COMMANDS[cmd_name]}")
+        module = import_module(f"processor.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """A line for each command, without importing any: all of them take most of a second."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a :class:`ProcessorError` becomes its sentence and exit code 1."""

@@ -88,6 +88,26 @@ def test_a_command_is_whole_where_no_other_was_loaded_before_it() -> None:
     assert dict(map(json.loads, printed.splitlines())) == whole
 
 
+HELP = """
+import sys
+from processor.cli import main
+main(["--help"], standalone_mode=False)
+print([name for name in sys.modules if name.startswith("processor.cli.")])
+"""
+
+
+def test_the_list_of_commands_is_there_at_once() -> None:
+    """It imported every command for its line: most of a second, and half of the lines ended in "..."."""
+    printed = subprocess.run(
+        [sys.executable, "-c", HELP], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    *_, lines = printed.partition("Commands:\n")
+    *rows, loaded = lines.splitlines()
+    assert [(row.split()[0], row[-1]) for row in rows] == [(name, ".") for name in COMMANDS]
+    assert "..." not in lines
+    assert loaded == "[]"
+
+
 def test_every_command_that_the_documents_name_is_there() -> None:
     there = {tuple(path.split()) for path, _ in commands(main)}
     named = named_in_the_documents()

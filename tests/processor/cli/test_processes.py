@@ -135,6 +135,29 @@ def test_ctrl_c_while_it_is_loading_is_no_traceback(tmp_path: Path, module: str)
     assert process.returncode == 128 + signal.SIGINT
 
 
+ORPHANED = """
+import os
+from processor.__main__ import main
+from processor.runtime.parent_watch import PARENT_FD
+ours, gone = os.pipe()
+os.close(gone)
+os.environ[PARENT_FD] = str(ours)
+main()
+"""
+
+
+def test_run_ends_with_the_demonstration_that_started_it(redis_url: str, tmp_path: Path) -> None:
+    """However that one ended: what holds the other end of the pipe is gone after ``kill -9`` too."""
+    env = {
+        **os.environ,
+        **ENVIRON,
+        "DATA_DIR": str(tmp_path),
+        "REDIS_URL": redis_url,
+        "PORT": str(own_port()),
+    }
+    assert preloaded.run(["-c", ORPHANED, "run"], env=env, cwd=tmp_path).returncode == 0
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
 @pytest.mark.parametrize("module", ["processor.web", "workers.clock"])
 def test_a_stop_while_run_imports_what_its_processes_share_ends_it_at_once(
