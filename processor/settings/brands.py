@@ -106,8 +106,8 @@ def load_brands(values: Mapping[str, Any]) -> tuple[dict[str, Brand], list[str]]
         if path.is_dir() and not path.name.startswith("."):
             try:
                 brands[path.name] = _read_brand(path, brand)
-            except ValueError as mistake:
-                mistakes.append(f"BRAND_DIR: {path.name}/{mistake}.")
+            except ValueError as error:
+                mistakes += [f"BRAND_DIR: {path.name}/{mistake}." for mistake in error.args]
                 continue
             mistakes += _brand_mistakes(brands[path.name], f"BRAND_DIR: {path.name}/{FILE_NAME}: ", {})
     return brands, mistakes
@@ -119,7 +119,7 @@ def brand_of(brands: Mapping[str, Brand], key: str | None) -> Brand:
 
 
 def _read_brand(folder: Path, default: Brand) -> Brand:
-    """The brand in a folder; raises ``ValueError`` with the rest of a sentence that begins with its path."""
+    """The brand in a folder; raises ``ValueError`` with its mistakes: sentences that begin with its path."""
     if not _NAME.fullmatch(folder.name) or folder.name == DEFAULT_BRAND:
         raise ValueError(" must have a name of lower-case letters, digits and hyphens, other than default")
     try:
@@ -129,11 +129,14 @@ def _read_brand(folder: Path, default: Brand) -> Brand:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{FILE_NAME} cannot be read: {error}") from None
     fields: dict[str, Any] = {"logo": None, "favicon": None, "color": None, "color_dark": None}
+    mistakes = []
     for name, value in document.items():
         try:
             fields[name] = _read_value(folder, name, value)
         except ValueError as mistake:
-            raise ValueError(f"{FILE_NAME}: {name} {mistake}") from None
+            mistakes.append(f"{FILE_NAME}: {name} {mistake}")
+    if mistakes:
+        raise ValueError(*mistakes)
     return replace(default, key=folder.name, **fields)
 
 
@@ -158,7 +161,7 @@ def _read_value(folder: Path, name: str, value: object) -> object:
     if name in _PICTURES:
         return _picture_in(folder, value)
     if name == "privacy_policy_url":
-        return str(web_addresses.parse(value))
+        return _web_address(value)
     raise ValueError("is not known")
 
 
@@ -172,12 +175,15 @@ def _picture_in(folder: Path, name: str) -> Path:
 def _read_links(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or len(value) > MOST_LINKS:
         raise ValueError(f"must be a table of at most {MOST_LINKS} labels with their addresses")
+    return tuple((str(label)[:LONGEST_TEXT], _web_address(str(url))) for label, url in value.items())
+
+
+def _web_address(text: str) -> str:
     try:
-        return tuple(
-            (str(label)[:LONGEST_TEXT], str(web_addresses.parse(str(url)))) for label, url in value.items()
-        )
+        return str(web_addresses.parse(text))
     except ValueError as mistake:
-        raise ValueError(f"has an address that cannot be used: {mistake}") from None
+        reason = str(mistake).rstrip(".")
+        raise ValueError(f"has an address that cannot be used: {reason}") from None
 
 
 def parse_links(text: str) -> tuple[tuple[str, str], ...]:

@@ -86,6 +86,21 @@ def test_a_brand_without_its_files_stops_the_start(tmp_path: Path, text: str | N
     assert said in "\n".join(mistakes({**ENOUGH, "BRAND_DIR": str(tmp_path)}))
 
 
+def test_all_mistakes_of_a_brand_are_listed_at_once(tmp_path: Path) -> None:
+    """Each start named one more."""
+    folder = tmp_path / "northbank"
+    folder.mkdir()
+    (folder / "brand.toml").write_text(
+        'logo = "gone.svg"\ncolor = "red"\nprivacy_policy_url = "x"\n', encoding="utf-8"
+    )
+    assert mistakes({**ENOUGH, "BRAND_DIR": str(tmp_path)}) == (
+        "BRAND_DIR: northbank/brand.toml: logo names the file gone.svg, which is missing.",
+        "BRAND_DIR: northbank/brand.toml: color must be a colour such as #0d5b52.",
+        "BRAND_DIR: northbank/brand.toml: privacy_policy_url has an address that cannot be used:"
+        " Not an address that begins with https://.",
+    )
+
+
 def test_a_brand_takes_what_it_does_not_say_from_the_settings(tmp_path: Path) -> None:
     folder = tmp_path / "northbank"
     folder.mkdir()
