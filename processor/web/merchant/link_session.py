@@ -194,15 +194,20 @@ def visit_of(token: str) -> PageVisit:
 
     Raises :class:`TokenExpired`, :class:`TokenInvalid`, :class:`CompanyGone` or :class:`TooManyAttempts`.
     """
-    visit = _visit_of(token)
-    choose_language_for(visit)
+    try:
+        visit = _visit_of(token)
+    except TokenExpired as error:
+        with contextlib.suppress(RedisError):
+            choose_language_for(journey().company(error.company_id))
+        raise
+    choose_language_for(visit.company)
     return visit
 
 
-def choose_language_for(visit: PageVisit) -> None:
-    """Choose the language for a page of this visit."""
-    kept = cookies.get(LANGUAGE_COOKIE + _digest(visit.company_id))
-    language_choice.choose_for_company(visit.company.language, kept)
+def choose_language_for(company: CompanyView) -> None:
+    """Choose the language for a page of this company."""
+    kept = cookies.get(LANGUAGE_COOKIE + _digest(company.company_id))
+    language_choice.choose_for_company(company.language, kept)
 
 
 def _visit_of(token: str) -> PageVisit:

@@ -42,7 +42,7 @@ def show() -> Response:
     if visit is None:
         notice = redirect_outcomes.notice_of(redirect, to_stranger=True)
         return page(None, "returned", notice=notice, leave_url=leave_url_of_stranger(redirect, company_id))
-    choose_language_for(visit)
+    choose_language_for(visit.company)
     if company_id != visit.company_id or redirect.connection_id is None:
         cards = visit.cards()
         live = choosing.live_connections(visit, cards, redirect=redirect)

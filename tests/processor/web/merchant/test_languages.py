@@ -72,6 +72,17 @@ def test_the_language_of_a_link_stays_for_its_company_in_this_browser(place: Pla
     assert language_of(place.visitor().open(path)) == "en"
 
 
+def test_the_page_of_an_expired_link_is_in_the_language_of_its_company(
+    place: Place, visitor: Browser
+) -> None:
+    """It was in the browser's language, whatever the link's pages had been in."""
+    _, path = signed_up(place, "ar")
+    place.later(24 * 3600 + 1)
+    page = visitor.open(path)
+    assert (page.answer.status_code, language_of(page)) == (410, "ar")
+    assert language_of(visitor.open(f"{path}?lang=fr")) == "fr"
+
+
 def test_every_page_offers_every_language_without_scripts(place: Place, visitor: Browser) -> None:
     _, path = signed_up(place, None)
     for address in (path, f"{path}?q=xero", f"{path}/manage", "/", "/nothing", "/return?statusCode=403"):
