@@ -115,6 +115,23 @@ def test_in_a_popup(service: Stack, lender: Lender, open_page: OpenPage, sign_up
     assert heard(page) == [("opened", ""), ("connected", connection_id), ("left", "")]
 
 
+def test_a_popup_that_was_just_closed_opens_again(
+    lender: Lender, open_page: OpenPage, sign_up: SignUp
+) -> None:
+    """A click within half a second after it was closed did nothing."""
+    _, url = sign_up()
+    page = open_page(lender.page(url, "popup"))
+    page.evaluate("window.setInterval = () => 0")  # as if the half second was not over yet
+    for count in (1, 2):
+        with page.expect_popup() as opened:
+            page.locator("#connect").click()
+        page.wait_for_function(
+            "(count) => heard.filter(([kind]) => kind === 'opened').length === count", arg=count
+        )
+        opened.value.close()
+    assert [kind for kind, _ in heard(page)] == ["opened", "left", "opened"]
+
+
 @pytest.mark.parametrize("mode", ["panel", "popup"])
 def test_an_origin_that_is_not_on_the_list_hears_nothing_and_its_frame_is_refused(
     lender: Lender, sign_up: SignUp, mode: str

@@ -62,13 +62,13 @@
       location.assign(link.href);
       return;
     }
-    session = { link, levels: null, window: () => popup, close: () => popup.close() };
-    const timer = setInterval(() => {
-      if (!popup.closed) return;
+    const finish = () => {
       clearInterval(timer);
       link.focus();
       end();
-    }, POPUP_INTERVAL_MS);
+    };
+    const timer = setInterval(() => popup.closed && finish(), POPUP_INTERVAL_MS);
+    session = { link, levels: null, window: () => popup, close: () => popup.close(), finish };
   }
 
   document.addEventListener("click", (event) => {
@@ -76,6 +76,7 @@
     const isPlain = !(event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
     if (!link || link.origin !== home || !isPlain || event.defaultPrevented) return;
     event.preventDefault();
+    if (session && session.window().closed) session.finish();
     if (session) session.window().focus();
     else if (link.dataset.journey === "popup") openPopup(link);
     else openPanel(link);
