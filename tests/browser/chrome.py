@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by playwright."""
+"""Debian's Chromium or its headless shell, driven by playwright."""
 
 import contextlib
 import os
@@ -20,7 +20,13 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-CANDIDATES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+from tests.support.effort import IN_CI
+
+FULL = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+SHELL = ("/usr/bin/chromium-headless-shell", "chromium-headless-shell")
+CANDIDATES = FULL + SHELL if IN_CI else SHELL + FULL
+"""At a desk what costs less comes first, in continuous integration what merchants have (decision 69)."""
+
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -113,7 +119,8 @@ def _forget(page: Page) -> None:
     for other in page.context.pages:
         if other is not page:
             other.close()
-    page.goto("about:blank")  # first: an answer that the page still waits for may set a cookie
+    # First: an answer that the page still waits for may set a cookie. A browser that hangs is killed before.
+    page.goto("about:blank", timeout=2 * PATIENCE_MS)
     page.context.clear_cookies()
 
 

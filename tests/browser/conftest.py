@@ -36,7 +36,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup() -> None:
     """Skip what needs a browser where there is none; ``make axe`` fails there."""
     if executable() is None and not RUN_ALL:
-        pytest.skip("Debian's chromium is not installed")
+        pytest.skip("neither chromium-headless-shell nor chromium is installed")
 
 
 @pytest.hookimpl(wrapper=True)
