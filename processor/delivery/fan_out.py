@@ -61,8 +61,9 @@ class FanOutEntry:
 class FanOut:
     """Moves notifications from the cells' fan-outs to the stream and into lanes.
 
-    Another process may do the same at the same time. Raises ``redis.RedisError``. A key of another type is
-    noted for operators, and keeps only those from going on that need it.
+    Another process may do the same at the same time. Raises ``redis.RedisError`` if a server cannot be
+    reached. What is refused of a key or a node keeps only those from going on that need it: a key of another
+    type is noted for operators, and the first other refusal of a run is its ``error``.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class FanOut:
         self._entries: list[tuple[int, str, str]] = []
         """Cell, entry and notification of what waits, as read at the end of the last run."""
         self._version: Any = None
+        self.error: RedisError | None = None
 
     @property
     def has_more(self) -> bool:
@@ -97,6 +99,7 @@ class FanOut:
         A notification leaves its fan-out after it was appended to the stream, which remembers it, and after
         ``ACK_REPLICAS`` have the entry.
         """
+        self.error = None
         if not self._entries:
             self._put(self._trip(), {})
         decided, self._entries = self._read(self._entries), []
@@ -120,8 +123,18 @@ class FanOut:
     def _trip(self, acknowledgement: Acknowledgement = NONE) -> RoundTrip:
         return RoundTrip(self._client, self._append, self._script, acknowledgement=acknowledgement)
 
-    def _is_damaged(self, kind: str, id_: object, reply: Any) -> bool:
-        return unreadable.is_damaged(self._client, kind, str(id_), reply)
+    def _is_refused(self, kind: str, id_: object, reply: Any) -> bool:
+        """Whether a reply is an error: a key of another type is noted, any other one is kept."""
+        return not self._is_read(kind, id_, reply) or isinstance(reply, RedisError)
+
+    def _is_read(self, kind: str, id_: object, reply: Any) -> bool:
+        """Whether a key was read, if only to see that it has another type, which is noted."""
+        try:
+            unreadable.is_damaged(self._client, kind, str(id_), reply)
+        except RedisError as error:
+            self.error = self.error or error
+            return False
+        return True
 
     def _put(self, trip: RoundTrip, appended: Mapping[FanOutEntry, bytes]) -> Sequence[Any]:
         """Execute ``trip``, which puts what was appended into lanes, and read what waits; its replies."""
@@ -132,24 +145,23 @@ class FanOut:
         cells, settled = _by_cell(appended), list[Any]()
         for of_cell, reply in zip(cells.values(), replies, strict=False):
             settled += [None] * len(of_cell) if isinstance(reply, RedisError) else reply
-        # Erased while they were appended: the eraser may have read the stream before. This comes first: what
-        # Redis refused of the others is raised below.
+        # Erased while they were appended: the eraser may have read the stream before.
         erased = {
             row: id_ for (row, id_), reply in zip(appended.items(), settled, strict=True) if reply == ERASED
         }
         self._remove_erased(erased)
         removed = {(row.cell, row.entry_id) for row in erased}
-        if isinstance(version, RedisError):
-            raise version
         for cell, reply in zip(cells, replies, strict=False):
-            self._is_damaged("closed_lanes", cell, reply)
+            self._is_refused("closed_lanes", cell, reply)
         for notification, reply in zip(appended, settled, strict=True):
-            self._is_damaged("deliveries", notification.notification_id, reply)
+            self._is_refused("deliveries", notification.notification_id, reply)
+        if self._is_refused("subscribers", "version", version):  # nobody knows who gets what waits
+            return settled
         self._version = version
         self._entries = [
             (cell, text(entry_id), text(fields[b"id"]))
             for cell, rows in zip(keys.cells(), replies[len(cells) :], strict=True)
-            if not self._is_damaged("fan_out", cell, rows)
+            if not self._is_refused("fan_out", cell, rows)
             for entry_id, fields in rows
             if (cell, text(entry_id)) not in removed
         ]
@@ -180,10 +192,11 @@ class FanOut:
         trip = self._trip()
         for cell, _, notification_id in entries:
             trip.add("GET", keys.notification(cell, notification_id))
-        return [
-            FanOutEntry(*entry, *self._parsed(entry[2], row))
-            for entry, row in zip(entries, trip.execute(), strict=True)
-        ]
+        decided = []
+        for entry, row in zip(entries, trip.execute(), strict=True):
+            if self._is_read(NOTIFICATION, entry[2], row):
+                decided.append(FanOutEntry(*entry, *self._parsed(entry[2], row)))
+        return decided
 
     def _parsed(self, notification_id: str, row: Any) -> tuple[bytes, Mapping[str, Any] | None]:
         """The public JSON of a notification, and the same parsed."""
@@ -194,7 +207,7 @@ class FanOut:
             _ = body["type"], body["data"]["company_id"]  # by which lanes are chosen
             return document, body
 
-        if row is None or self._is_damaged(NOTIFICATION, notification_id, row):
+        if row is None or isinstance(row, RedisError):
             return b"", None
         return unreadable.read(self._client, NOTIFICATION, notification_id, parse) or (b"", None)
 
@@ -216,23 +229,34 @@ class FanOut:
             for notification in of_cell:
                 args += [notification.notification_id, notification.document]
             trip.call(self._append, [keys.stream(), keys.published(cell)], args)
-        bodies = (notification.body for notification in decided if self._channels)
-        ids = dict.fromkeys(id_ for body in bodies if body and (id_ := body["data"]["company_id"]))
+        ids = dict.fromkeys(filter(None, map(_company_id, decided))) if self._channels else {}
         for company_id in ids:
             reads.add("HGETALL", keys.company(company_id))
         replies, appended = trip.execute(), dict[FanOutEntry, bytes]()
         if reads is not trip:
             replies += reads.execute()
+        companies: dict[str, Mapping[str, str]] = {
+            id_: {} if isinstance(row, RedisError) else text_fields(row)
+            for id_, row in zip(ids, replies[len(cells) :], strict=True)
+            if self._is_read(COMPANY, id_, row)
+        }
         for (cell, of_cell), reply in zip(cells.items(), replies, strict=False):
             if isinstance(reply, (NotReplicated, AskError)):  # another look, and maybe another node
                 continue
-            if not self._is_damaged("published", cell, reply):
+            if not self._is_refused(*self._damaged_by(cell, reply), reply):
                 self._numbers[cell], *stream_ids = reply
-                appended.update(zip(of_cell, stream_ids, strict=False))
-        return appended, {
-            id_: {} if self._is_damaged(COMPANY, id_, row) else text_fields(row)
-            for id_, row in zip(ids, replies[len(cells) :], strict=True)
-        }
+                rows = zip(of_cell, stream_ids, strict=False)
+                appended.update(
+                    row for row in rows if _company_id(row[0]) not in ids.keys() - companies.keys()
+                )
+        return appended, companies
+
+    def _damaged_by(self, cell: int, reply: Any) -> tuple[str, object]:
+        """Kind and id of what has another type where an append was refused."""
+        is_wrong_type = isinstance(reply, RedisError) and str(reply).startswith("WRONGTYPE")
+        if is_wrong_type and self._client.execute_command("TYPE", keys.stream()) not in (b"stream", b"none"):
+            return "stream", keys.stream()
+        return "published", cell
 
     def _add_fan_out(
         self, trip: RoundTrip, cell: int, decided: Sequence[FanOutEntry], lane_ids: Sequence[Sequence[str]]
@@ -263,6 +287,10 @@ class FanOut:
             *(subscriber.id for subscriber in subscribers if subscriber.wants(body["type"])),
             *(channel.name for channel in self._channels if channel.wants(self._settings, body, company)),
         ]
+
+
+def _company_id(notification: FanOutEntry) -> str | None:
+    return notification.body["data"]["company_id"] if notification.body else None
 
 
 def _by_cell(decided: Iterable[FanOutEntry]) -> dict[int, list[FanOutEntry]]:

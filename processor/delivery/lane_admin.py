@@ -9,6 +9,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 from redis.client import Pipeline
+from redis.exceptions import TryAgainError
 
 from processor.clock import to_iso, to_ms, utc_now
 from processor.delivery.channels.registry import BUILT_IN, subscriber_keys
@@ -158,8 +159,10 @@ class LaneAdmin:
             trip.call(self._scripts["figures"], names, [now_ms])
         replies = trip.execute()
         rows, cells = replies[: len(lane_ids)], replies[len(lane_ids) :]
-        for reply in cells:
-            if isinstance(reply, RedisError):
+        for cell, reply in enumerate(cells):
+            if isinstance(reply, TryAgainError):
+                cells[cell] = self._figures_of_moving(cell, lane_ids, now_ms)
+            elif isinstance(reply, RedisError):
                 raise reply
         states = {}
         for lane_id, row, *figures in zip(lane_ids, rows, *cells, strict=True):
@@ -167,6 +170,19 @@ class LaneAdmin:
             state = unreadable.read(self._client, "lane", lane_id, parse)
             states[lane_id] = state or _state(lane_id, {}, [], now_ms=now_ms)
         return states
+
+    def _figures_of_moving(self, cell: int, lane_ids: Sequence[str], now_ms: int) -> list[list[Any]]:
+        """What the script returns of a cell whose slot moves, one key at a time."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for lane, in_flight in (keys_of((lane_id, cell)) for lane_id in lane_ids):
+                pipe.zcard(lane)
+                pipe.zcount(in_flight, now_ms, "+inf")
+                pipe.zrange(lane, 0, 0, withscores=True)
+            replies = pipe.execute()
+        return [
+            [waiting, under_way, first[0][1] if first else b""]
+            for waiting, under_way, first in zip(replies[::3], replies[1::3], replies[2::3], strict=True)
+        ]
 
     def used_states(self) -> list[LaneState]:
         """The states of the subscribers' lanes, and of the built-in lanes that were ever used."""

@@ -99,8 +99,9 @@ class Subscribers:
             pipe.incr(keys.subscribers_version())
             if not enabled:
                 pipe.hset(keys.lane_state(id_), mapping={"mode": "disabled", "since": now_ms})
-            pipe.execute()
-        return self.get(id_)
+            pipe.hgetall(keys.subscriber(id_))  # after a failover another server may answer, without it
+            *_, stored = pipe.execute()
+        return _existing(self._read(id_, stored))
 
     def all(self) -> list[Subscriber]:
         """Every subscriber, the oldest first."""
@@ -188,9 +189,10 @@ class Subscribers:
             if row:
                 pipe.hset(name, mapping=row)
                 pipe.incr(keys.subscribers_version())
+            pipe.hgetall(name)
 
-        self._client.transaction(set_fields, name)  # type: ignore[no-untyped-call]
-        return self.get(subscriber_id)
+        *_, stored = self._client.transaction(set_fields, name)  # type: ignore[no-untyped-call]
+        return _existing(self._read(subscriber_id, stored))
 
 
 def names_of(subscribers: Iterable[Subscriber]) -> dict[str, str]:

@@ -9,7 +9,7 @@ round trip to each node of its keys, all at once. A transaction is one of the no
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from redis import ConnectionError as RedisConnectionError
@@ -18,7 +18,7 @@ from redis import TimeoutError as RedisTimeoutError
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import MovedError, RedisClusterException, ResponseError
+from redis.exceptions import ClusterError, MovedError, RedisClusterException, ResponseError, TryAgainError
 from redis.retry import Retry
 
 from processor.settings.redis_address import RedisAddress
@@ -33,6 +33,16 @@ ANYWHERE = frozenset({"ACL", "CLIENT", "CLUSTER", "CONFIG", "HELLO", "INFO", "PI
 
 EVERYWHERE = frozenset({"BGREWRITEAOF", "FLUSHALL", "FLUSHDB", "SCRIPT", "SCRIPT LOAD"})
 """Commands for every primary, with the same reply."""
+
+SINGLY: Mapping[str, tuple[str, Callable[[list[Any]], Any]]] = {
+    "DEL": ("DEL", sum),
+    "EXISTS": ("EXISTS", sum),
+    "MGET": ("GET", list),
+}
+"""Commands that can be divided, each with the command for one key and what joins the replies."""
+
+MOVING = "TRYAGAIN a slot of the cluster is being moved, and keys of one command are on both nodes"
+"""What is said of a command that got no other reply."""
 
 
 def key_of(args: Sequence[Any]) -> Any:
@@ -131,9 +141,21 @@ class ClusterClient(Redis):  # type: ignore[type-arg]
         return replies[0]
 
     def send_again(self, args: Sequence[Any], options: dict[str, Any]) -> Any:
-        """Send a command that a node redirected, wherever the library finds its key by now."""
-        with _as_redis_errors():
-            return self.connected().execute_command(*args, **options)
+        """Send a command that a node redirected, wherever the library finds its key by now.
+
+        One of ``SINGLY`` becomes a command for each key, which a slot that moves answers. Raises
+        ``TryAgainError`` if the keys of another are still on two nodes after the library's patience (0.4 s).
+        """
+        if args[0] in SINGLY and len(args) > 2:
+            name, join = SINGLY[args[0]]
+            return join([self.send_again((name, key), options) for key in args[1:]])
+        try:
+            with _as_redis_errors():
+                return self.connected().execute_command(*args, **options)
+        except ClusterError as error:
+            if isinstance(error, ResponseError):  # CLUSTERDOWN
+                raise
+            raise TryAgainError(MOVING) from error
 
     def follow(self, redirection: MovedError) -> None:
         """Remember the new node of a slot."""

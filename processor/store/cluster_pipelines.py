@@ -93,9 +93,14 @@ class NodesPipeline(Pipeline):  # type: ignore[type-arg]
         finally:  # the time limit of a job may end any step
             for part in parts.values():
                 part.release()
+        in_vain: TryAgainError | None = None
         for number, reply in enumerate(replies):
             if isinstance(reply, ELSEWHERE):
-                replies[number] = check(self._again(*commands[number]), reply if last else None)
+                again = (
+                    in_vain if in_vain and _waits(reply, commands[number]) else self._again(*commands[number])
+                )
+                in_vain = again if isinstance(again, TryAgainError) else in_vain
+                replies[number] = check(again, reply if last else None)
         return replies
 
     def _again(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -103,6 +108,13 @@ class NodesPipeline(Pipeline):  # type: ignore[type-arg]
             return self._client.send_again(args, options)
         except RedisError as error:
             return error
+
+
+def _waits(reply: Exception, command: Command) -> bool:
+    """Whether a command waits until a slot has moved; one that waited in vain is enough for a pipeline."""
+    (name, *args), _ = command
+    has_moved = isinstance(reply, (MovedError, ClusterDownError))
+    return isinstance(reply, TryAgainError) or (not has_moved and name == "EVALSHA" and int(args[1]) > 1)
 
 
 class _Part:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import json
 import math
 import re
@@ -13,6 +14,7 @@ from itertools import chain, count, groupby
 from typing import Any, TypeVar
 
 from redis import Redis
+from redis.exceptions import TryAgainError
 
 from processor.clock import to_ms
 from processor.errors import Invalid
@@ -167,9 +169,11 @@ def _members_below(
     offsets = dict.fromkeys(range(len(parts)), 0)
     counts = [0] * len(parts)
     while offsets:
+        pages: list[Any] | None = None
         if together > 1:
-            pages = _read_together(client, parts, offsets, together, [top, bottom, limit + 1])
-        else:  # a third of the engine's time of a script
+            with contextlib.suppress(TryAgainError):  # its slot moves: each set is read by itself
+                pages = _read_together(client, parts, offsets, together, [top, bottom, limit + 1])
+        if pages is None:  # a third of the engine's time of a script
             with client.pipeline(transaction=False) as pipe:
                 for part, offset in offsets.items():
                     pipe.zrevrangebyscore(parts[part], top, bottom, offset, limit + 1, withscores=True)

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
-from redis import Redis
+from redis import Redis, RedisError
+from redis.exceptions import TryAgainError
 
 from processor.store import each_cell, keys
 from processor.store.cluster import ClusterClient
@@ -98,9 +99,12 @@ class CellLeases:
                     args=[self._token, ASKED, LEASE_MS],
                     client=pipe,
                 )
-            sleeps = pipe.execute()
+            replies = pipe.execute(raise_on_error=False)
         self.held = []
-        return not all(sleeps)
+        for reply in replies:
+            if isinstance(reply, RedisError) and not isinstance(reply, TryAgainError):  # its slot moves
+                raise reply
+        return not all(replies)
 
 
 def _shared(holders: Sequence[str], token: str) -> list[int]:

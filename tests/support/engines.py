@@ -180,6 +180,28 @@ def _knows(client: "Redis[Any]", nodes: int) -> bool:
     return f"cluster_known_nodes:{nodes}".encode() in info and b"cluster_state:ok" in info
 
 
+@contextlib.contextmanager
+def half_moved(source: "Redis[Any]", target: "Redis[Any]", slot: int) -> Iterator[None]:
+    """A slot that moves key by key, and has come half of its way; it has moved at the end."""
+    ids = [node.execute_command("CLUSTER", "MYID").decode() for node in (source, target)]
+    place = target.connection_pool.connection_kwargs
+
+    def move(names: list[bytes]) -> None:
+        if names:
+            source.execute_command("MIGRATE", place["host"], place["port"], "", 0, 5000, "KEYS", *names)
+
+    target.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+    source.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+    try:
+        move(sorted(source.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1_000))[::2])
+        yield
+    finally:
+        while names := source.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 10):
+            move(names)
+        for node in (target, source):
+            node.execute_command("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+
+
 def replicas_of(client: "Redis[Any]") -> int:
     """How many replicas follow that have all that was written before they came."""
     rows = client.info("replication").values()

@@ -245,8 +245,10 @@ class Dispatcher:
             task = asyncio.create_task(self._attempt(lease))
             self._tasks.add(task)
             task.add_done_callback(self._task_done)
-        if result.error and not result.leases:
-            raise result.error
+        failure = result.error or self._fan_out.error
+        if failure and not result.leases:
+            self._called = self._called or self._fan_out.error is not None
+            raise failure
         if self._called or result.next_due_at is None:
             return 0.0 if self._called else self._look_every_s
         return min(self._look_every_s, max(0.0, (result.next_due_at - self._clock()).total_seconds()))

@@ -1,5 +1,6 @@
 """Checks what a failover needs: replicas that follow, and Sentinels that agree."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from processor.settings.definitions import Settings
 from processor.settings.redis_address import EngineKind, parse
 from processor.store.keys import SLOTS
 from processor.store.sentinel import sentinels_of
+
+MOST_SLOTS = 5
+"""Largest number of slots in a sentence."""
 
 
 def check_replicas(settings: Settings, info: Mapping[str, Any]) -> Iterator[CheckResult]:
@@ -45,6 +49,21 @@ def check_slots(primaries: "Sequence[redis.Redis[Any]]") -> CheckResult:
     if served < SLOTS:
         return REDIS.error(f"The cluster serves {served:,} of {SLOTS:,} slots: some companies are left out.")
     return REDIS.ok(f"The cluster serves all slots with {len(primaries)} primaries.")
+
+
+def check_moving_slots(primaries: "Sequence[redis.Redis[Any]]") -> Iterator[CheckResult]:
+    """Check that no slot is half on one node and half on another, as an interrupted move leaves it."""
+    slots: set[int] = set()
+    for server in primaries:
+        with contextlib.suppress(redis.RedisError, AttributeError, KeyError, TypeError, ValueError):
+            rows = server.execute_command("CLUSTER NODES").values()
+            slots.update(int(move["slot"]) for row in rows for move in row["migrations"])
+    if slots:
+        named = ", ".join(map(str, sorted(slots)[:MOST_SLOTS])) + (", ..." if len(slots) > MOST_SLOTS else "")
+        yield REDIS.warning(
+            f"{len(slots)} slot(s) of the cluster are being moved ({named}): messages of their companies are"
+            " answered 503 until that ends. If nobody moves them now, `redis-cli --cluster fix` ends it."
+        )
 
 
 def check_sentinels(settings: Settings, url: str) -> Iterator[CheckResult]:

@@ -16,6 +16,7 @@ from processor.clock import utc_now
 from processor.runtime.preflight import failover
 from processor.runtime.preflight.results import REDIS, CheckResult, CheckStatus
 from processor.settings.definitions import Settings
+from processor.settings.redis_address import EngineKind, kind_of
 from processor.store import capacity, layout
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
@@ -72,6 +73,7 @@ def _check_servers(settings: Settings, client: "redis.Redis[Any]") -> Iterator[C
         return
     servers = client.primaries()
     yield failover.check_slots(servers)
+    yield from failover.check_moving_slots(servers)
     shown: set[CheckResult] = set()
     for server in servers:
         place = "{host}:{port}".format(**server.connection_pool.connection_kwargs)
@@ -177,7 +179,7 @@ def _operations(
 
 
 def _cause(error: redis.ResponseError, hello: Mapping[str, str], info: Info, url: str) -> str:
-    if (hello.get("mode") or info.get("redis_mode")) == "cluster":
+    if (hello.get("mode") or info.get("redis_mode")) == "cluster" and kind_of(url) is not EngineKind.CLUSTER:
         return (
             "it is a node of a cluster. REDIS_URL must begin with redis+cluster:// (rediss+cluster://: TLS)."
         )

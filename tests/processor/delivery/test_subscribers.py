@@ -10,6 +10,7 @@ from redis import Redis
 from processor.delivery.subscribers import SECRET_OVERLAP, Subscribers
 from processor.errors import Conflict, Invalid, NotFound
 from processor.store import keys
+from tests.support.counting import RoundTrips
 from tests.support.workbench import Moving
 
 
@@ -33,6 +34,19 @@ def test_what_was_added_is_found_as_it_was(kept: Subscribers) -> None:
     assert made.secret.startswith("whsec_")
     assert made.wants("initial_sync.completed")
     assert not made.wants("initial_sync.failed")
+
+
+def test_what_is_answered_comes_with_the_write(redis_url: str) -> None:
+    """It was read afterwards: after a failover another server may answer, which has not got it yet."""
+    trips = RoundTrips()
+    with trips.client(redis_url) as client:
+        kept = Subscribers(client, allow_private=False, clock=Moving())
+        made = kept.add(url="https://example.com/", enabled=False)
+        assert b"EXEC" in trips.sent[-1]
+        assert kept.change(made.id, description="ours").description == "ours"
+        assert b"EXEC" in trips.sent[-1]
+        assert kept.change(made.id, url=made.url).url == made.url
+        assert b"EXEC" in trips.sent[-1]
 
 
 def test_a_secret_is_in_no_text(kept: Subscribers) -> None:

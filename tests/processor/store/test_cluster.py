@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from redis import Redis, ResponseError, WatchError
-from redis.exceptions import ClusterDownError
+from redis.exceptions import ClusterDownError, TryAgainError
 
+from processor.delivery.subscribers import Subscribers
 from processor.runtime.preflight.redis import check_redis
 from processor.runtime.preflight.results import CheckStatus
 from processor.settings.loading import load
@@ -21,11 +22,11 @@ from processor.store.cluster_pipelines import NodesPipeline
 from processor.store.leases import CellLeases
 from processor.store.scripts import register
 from tests.support import messages
-from tests.support.engines import cluster, kill_primary, own_engine
+from tests.support.engines import cluster, cluster_engines, half_moved, kill_primary, own_engine
 from tests.support.messages import signed
 from tests.support.service import messages_of, until
 from tests.support.serving import ADDRESS, ENVIRON, serving
-from tests.support.workbench import Workbench
+from tests.support.workbench import Workbench, company_in
 
 PRIMARIES = 3
 PATIENT = "?socket_timeout=60&socket_connect_timeout=60"
@@ -274,6 +275,84 @@ def test_a_message_whose_slot_no_node_serves_is_answered_503_until_one_does(
     assert sender.lost() == set()
 
 
+def test_a_slot_that_is_half_moved_stops_its_cell_alone(client: ClusterClient, cluster_url: str) -> None:
+    """Drains, lists and pages of all cells ended with an error for as long as the move took."""
+    sender, (cell, other, *_) = Sender(cluster_url, OPERATOR_PASSWORD="pw"), keys.cells()
+    fill = [company_in(other, nth=number) for number in range(20)]
+    for number in keys.cells():
+        assert sender.post(number) == 202
+    handle_all(client)
+    Subscribers(client, allow_private=True).add(url="http://127.0.0.1:9/")
+    name = keys.cursor(cell)
+    source = client.node_of(name)
+    target = next(node for node in client.primaries() if node is not source)
+    settings = load({**ENVIRON, "REDIS_URL": cluster_url, "QUEUE_REDIS_URL": NOWHERE})
+
+    with half_moved(source, target, client.connected().keyslot(name)):
+        assert sender.post(cell) == 503
+        bench = Workbench(client)
+        bench.send(*(messages.created(company_id, f"new-of-{company_id}") for company_id in fill))
+        assert bench.drain().run(other).handled == len(fill)  # new: they are looked for in all cells
+        with contextlib.suppress(TryAgainError):  # of the cell that moves
+            bench.drain().run()
+        for path in ("/v1/connections", "/v1/events", "/v1/notifications", "/v1/subscribers"):
+            assert sender.caller.get(path, headers=AUTHORIZED).status_code == 200
+        assert sender.caller.get("/ops", auth=("operator", "pw")).status_code == 200
+        said = [result.sentence for result in check_redis(settings, cluster_url)]
+        assert any("1 slot(s) of the cluster are being moved" in sentence for sentence in said)
+        assert not any("REDIS_URL must begin with redis+cluster" in sentence for sentence in said)
+
+    until(posting(sender, cell))
+    handle_all(client)
+    assert sender.lost() == set()
+
+
+def test_a_slot_that_moves_is_waited_for_once_in_a_pipeline(client: ClusterClient) -> None:
+    """Each command waited by itself: a look at many lanes took many seconds, and no lane was served."""
+    cell, script = keys.cells()[0], register(client, "rest")
+    names = [keys.wake(cell), *keys.inboxes(cell)]
+    client.set(names[0], "token")
+    for name in names[1:]:
+        client.xadd(name, {"a": "1"})
+    source = client.node_of(names[0])
+    target = next(node for node in client.primaries() if node is not source)
+    with half_moved(source, target, client.connected().keyslot(names[0])):
+        before = sum(refusals(node) for node in (source, target))
+        with client.pipeline(transaction=False) as pipe:
+            for _ in range(20):
+                script(keys=names, args=["token", "asked", 1000], client=pipe)
+            replies = pipe.execute(raise_on_error=False)
+        assert {type(reply) for reply in replies} == {TryAgainError}
+        assert sum(refusals(node) for node in (source, target)) - before <= 40
+        assert client.exists(*names) == len(names)
+
+
+def test_connections_to_a_node_that_is_gone_are_closed(tmp_path: Path) -> None:
+    """They stayed open, one socket each, for as long as the process lived."""
+    with (
+        cluster_engines(tmp_path, primaries=1, replicas=1) as group,
+        contextlib.closing(connect(group.url, timeout_s=5)) as client,
+    ):
+        assert isinstance(client, ClusterClient)
+        (primary,) = client.primaries()
+        pool = client.pools()[0]
+        for connection in [pool.get_connection() for _ in range(3)]:
+            connection.connect()
+            pool.release(connection)
+        port = primary.connection_pool.connection_kwargs["port"]
+        group.engines[port].kill()
+        other = next(engine for number, engine in group.engines.items() if number != port)
+        with Redis.from_url(other.url) as replica:
+            replica.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
+
+        def is_gone() -> bool:
+            client.refresh()
+            return pool not in client.pools()
+
+        until(is_gone)
+        assert not any(connection.works for connection in pool._connections)
+
+
 def test_a_killed_primary_costs_no_message_and_stops_its_cells_alone(tmp_path: Path) -> None:
     """Its replica is promoted; then this part of the slots has no replica any more."""
     with (
@@ -301,6 +380,11 @@ def test_a_killed_primary_costs_no_message_and_stops_its_cells_alone(tmp_path: P
 def posting(sender: Sender, cell: int | None) -> Callable[[], bool]:
     """A function that sends a message of this cell, and says whether it was accepted."""
     return lambda: sender.post(cell) == 202
+
+
+def refusals(node: "Redis[Any]") -> int:
+    """How often this node said TRYAGAIN."""
+    return int(node.info("errorstats").get("errorstat_TRYAGAIN", {"count": 0})["count"])
 
 
 def calls(node: "Redis[Any]", command: str) -> int:

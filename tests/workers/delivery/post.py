@@ -70,11 +70,13 @@ class Post:
         self.settings = dataclasses.replace(self.settings, **settings)
 
     def fan_out(self) -> None:
-        """Put decided notifications into lanes."""
+        """Put decided notifications into lanes. Raises what was refused of some of them."""
         fan_out = self._fan_out()
         fan_out.run()
         while fan_out.has_more:
             fan_out.run()
+        if fan_out.error:
+            raise fan_out.error
 
     def _fan_out(self) -> FanOut:
         return FanOut(

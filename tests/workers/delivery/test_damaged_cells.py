@@ -1,6 +1,9 @@
 """A key of another type in one cell: that cell waits and operators are told, and the others go on."""
 
+import contextlib
+
 import pytest
+from redis.exceptions import NoPermissionError
 
 from processor.delivery.fan_out import BATCH, MOST_FOLLOWING, REMEMBERED
 from processor.resources import serializers
@@ -44,6 +47,36 @@ def test_a_damaged_cell_waits_until_it_is_mended_and_the_others_go_on(
         post.client.rename(kept, damaged)
     assert post.dispatcher().run_once() == 1
     assert heard.ids == [after, before]
+    assert post.client.xlen(keys.stream()) == 2
+
+
+@pytest.mark.parametrize("fault", ["another type", "no permission"])
+def test_a_stream_that_refuses_stops_no_due_delivery(post: Post, receiver: MakeReceiver, fault: str) -> None:
+    """The look ended before it claimed anything, and operators read of cells, not of the stream."""
+    heard = receiver()
+    post.subscribe(heard.url)
+    due = post.decide("connection-1")
+    post.fan_out()
+    new = post.decide("connection-2")
+    post.client.rename(keys.stream(), "kept")
+    if fault == "another type":
+        post.client.set(keys.stream(), "garbage")
+    else:
+        post.client.acl_setuser("default", enabled=True, keys=["codat:[^n]*"], reset_keys=True)
+    try:
+        with contextlib.suppress(NoPermissionError):
+            post.dispatcher().run_once()
+        assert heard.ids == [due]
+    finally:
+        post.client.acl_setuser("default", enabled=True, keys=["*"])
+    if fault == "another type":
+        condition = post.says("record_unreadable")
+        assert condition is not None
+        assert f"stream {keys.stream()}" in condition.sentence
+
+    post.client.rename("kept", keys.stream())
+    post.dispatcher().run_once()
+    assert heard.ids == [due, new]
     assert post.client.xlen(keys.stream()) == 2
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from redis.exceptions import TryAgainError
 
 from processor.clock import to_iso
 from processor.conditions.memory import ConditionMemory
@@ -19,9 +20,10 @@ from processor.store import keys
 from processor.store.client import connect
 from processor.store.cluster import ClusterClient
 from tests.support import cells, messages
-from tests.support.engines import cluster
+from tests.support.engines import cluster, half_moved
 from tests.support.workbench import Moving, Workbench, company_in
 from tests.workers.delivery.post import Post
+from tests.workers.delivery.receiving import MakeReceiver
 
 PATIENT = "?socket_timeout=60&socket_connect_timeout=60"
 
@@ -113,6 +115,35 @@ def test_an_attempt_is_recorded_once_whichever_node_does_not_answer(bench: Workb
     assert totals == [b"1"] * len(receivers) * len(keys.cells())
     states = post.lane_admin.states(receivers).values()
     assert [(state.delivered, state.waiting) for state in states] == [(len(keys.cells()), 0)] * len(receivers)
+
+
+@pytest.mark.parametrize("what", ["cell", "stream"])
+def test_a_slot_that_is_half_moved_keeps_the_notifications_of_its_cell_alone(
+    bench: Workbench, receiver: MakeReceiver, what: str
+) -> None:
+    """The look ended: no notification of any cell was fanned out, and no due delivery was claimed."""
+    post, client, heard = Post(bench.client, clock=bench.clock), cast(ClusterClient, bench.client), receiver()
+    post.subscribe(heard.url)
+    if what == "stream":
+        post.fan_out()
+    cell = keys.cells()[0]
+    post.cell = cell
+    before = len(keys.cells())
+    name = keys.stream() if what == "stream" else keys.fan_out(cell)
+    source = client.node_of(name)
+    target = next(node for node in client.primaries() if node is not source)
+    new = [post.decide(f"connection-{number}", company_id=company_in(cell)) for number in range(3)]
+    dispatcher = post.dispatcher()
+
+    with half_moved(source, target, client.connected().keyslot(name)):
+        with contextlib.suppress(TryAgainError):
+            dispatcher.run_once()
+        assert len(heard.ids) == before - (what == "cell")
+        assert set(new).isdisjoint(heard.ids)
+
+    dispatcher.run_once()
+    assert sorted(heard.ids) == sorted(body["id"] for body in bench.published())
+    assert len(heard.ids) == before + len(new)
 
 
 def test_operators_and_erasures_stay_within_slots(bench: Workbench) -> None:
