@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis import BusyLoadingError, Redis, RedisError, ResponseError
+from redis.exceptions import MovedError
 
 from processor.clock import from_ms, to_ms
 from processor.conditions import memory as memory_module
@@ -29,6 +30,7 @@ from processor.store import (
 from processor.store.acknowledgement import Acknowledgement
 from processor.store.clock_skew import Skew
 from processor.store.codat_calls import CodatCalls
+from processor.store.connection_errors import connection_error_reason
 from processor.store.decoding import text
 from processor.store.inbox_lanes import LaneDepth
 from processor.store.outages import Outage
@@ -106,13 +108,18 @@ def gather(
     except ResponseError as error:  # a cluster or an ACL: the first refusal says most
         return Facts(now=now, redis_now=now, store=StoreFacts(write_error=write_error or str(error)))
     except RedisError as error:
-        return Facts(now=now, redis_now=now, store=StoreFacts(error=type(error).__name__))
+        reason = connection_error_reason(error) or type(error).__name__
+        return Facts(now=now, redis_now=now, store=StoreFacts(error=reason))
 
 
 def _write_error(client: "Redis[Any]", settings: Settings) -> str | None:
     """Why Redis refuses writes; ``None`` where it accepts them."""
     try:
         prove_accepting(client, Acknowledgement.of(settings))
+    except MovedError:
+        return (
+            "it is a node of a cluster. REDIS_URL must begin with redis+cluster:// (rediss+cluster://: TLS)"
+        )
     except ResponseError as error:
         return str(error)
     return None

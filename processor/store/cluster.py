@@ -169,7 +169,8 @@ class ClusterClient(Redis):  # type: ignore[type-arg]
             self._refreshed_at = time.monotonic()
             known = self.pools()
         with contextlib.suppress(RedisError), _as_redis_errors():
-            self._cluster.nodes_manager.initialize()
+            # Asked last: all nodes that were known may have been replaced since.
+            self._cluster.nodes_manager.initialize(additional_startup_nodes_info=list(self._nodes))
             current = self.pools()
             for pool in known:
                 if pool not in current:  # its node is gone; what is in use ends with its command

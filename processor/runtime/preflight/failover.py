@@ -78,7 +78,7 @@ def check_sentinels(settings: Settings, url: str) -> Iterator[CheckResult]:
                 client.execute_command("SENTINEL", "CKQUORUM", address.service)
                 answers += 1
             except redis.ResponseError as error:
-                answers, complaint = answers + 1, str(error)
+                answers, complaint = answers + 1, _complaint(client, address.service, error)
             except redis.RedisError:
                 continue
     if complaint:
@@ -87,3 +87,13 @@ def check_sentinels(settings: Settings, url: str) -> Iterator[CheckResult]:
         yield REDIS.warning(f"{answers} of {len(address.nodes)} Sentinels answer.")
     else:
         yield REDIS.ok(f"{answers} Sentinel(s) answer, and can agree on a failover.")
+
+
+def _complaint(client: Any, service: str, error: redis.ResponseError) -> str:
+    """What a Sentinel says, and which services it watches where it does not know this one."""
+    if "No such master" not in str(error):
+        return str(error)
+    with contextlib.suppress(redis.RedisError):
+        names = ", ".join(sorted(client.sentinel_masters()))
+        return f"they do not watch {service}, but {names or 'nothing'}"
+    return str(error)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import redis
-from redis.exceptions import NoPermissionError
+from redis.exceptions import MovedError, NoPermissionError
 
 from processor.clock import utc_now
 from processor.runtime.preflight import failover
@@ -30,6 +30,7 @@ MIN_MEMORY = 16 * 1024 * 1024
 """Bytes: an empty store takes 2 MB, and one message may be as large as ``MAX_BODY_BYTES``."""
 
 NEARLY_FULL = 0.9
+STORE, QUEUE = "REDIS_URL", "QUEUE_REDIS_URL"
 TIMEOUT_REASON = f"no reply within {TIMEOUT_S:.0f} s"
 
 Operation = tuple[str, Callable[["redis.Redis[Any]"], None]]
@@ -51,7 +52,7 @@ def check_redis(settings: Settings, url: str) -> Iterator[CheckResult]:
         try:
             hello = _hello(client)
             info = _info(client)
-            if (hello.get("mode") or info.get("redis_mode")) == "sentinel":
+            if _mode(hello, info) == "sentinel":
                 yield REDIS.error(_sentinel(client))
                 return
             yield _version(hello, info)
@@ -59,8 +60,11 @@ def check_redis(settings: Settings, url: str) -> Iterator[CheckResult]:
             yield _operations(client, hello, info, url, operations)
             if reason := layout.refusal(client, settings.cells):
                 yield REDIS.error(reason)
+        except MovedError:  # a node of a cluster, as was said before
+            return
         except redis.RedisError as error:
             yield _unreachable(error, settings, url)
+            yield from failover.check_sentinels(settings, url)
             return
         yield from _check_servers(settings, client)
     yield from failover.check_sentinels(settings, url)
@@ -106,9 +110,9 @@ def check_queue(settings: Settings) -> Iterator[CheckResult]:
         try:
             hello, info = _hello(client), _info(client)
             yield _version(hello, info)
-            yield _operations(client, hello, info, url, (QUEUE_OPERATION,))
+            yield _operations(client, hello, info, url, (QUEUE_OPERATION,), QUEUE)
         except redis.RedisError as error:
-            yield _unreachable(error, settings, url)
+            yield _unreachable(error, settings, url, QUEUE)
             return
         yield from _capacity(info, _config(client), needed_by_queue(settings))
 
@@ -124,6 +128,10 @@ def _hello(client: "redis.Redis[Any]") -> dict[str, Any]:
         list(reply.items()) if isinstance(reply, dict) else list(zip(reply[::2], reply[1::2], strict=False))
     )
     return {_text(name): _text(value) for name, value in rows}
+
+
+def _mode(hello: Mapping[str, str], info: Info) -> Any:
+    return hello.get("mode") or info.get("redis_mode")
 
 
 def _text(value: Any) -> str:
@@ -167,24 +175,29 @@ def _operations(
     info: Info,
     url: str,
     operations: Sequence[Operation],
+    setting: str = STORE,
 ) -> CheckResult:
     """Try operations of the service, each in a separate namespace."""
     for operation, prove in operations:
         try:
             prove(client)
         except redis.ResponseError as error:
-            return REDIS.error(f"Redis cannot {operation}: {_cause(error, hello, info, url)}")
+            return REDIS.error(f"Redis cannot {operation}: {_cause(error, hello, info, url, setting)}")
     done = " and to ".join(operation for operation, _ in operations)
     return REDIS.ok(f"It was tried to {done}, in a namespace of its own.")
 
 
-def _cause(error: redis.ResponseError, hello: Mapping[str, str], info: Info, url: str) -> str:
-    if (hello.get("mode") or info.get("redis_mode")) == "cluster" and kind_of(url) is not EngineKind.CLUSTER:
+def _cause(error: redis.ResponseError, hello: Mapping[str, str], info: Info, url: str, setting: str) -> str:
+    if _mode(hello, info) == "sentinel":
+        return f"it is a Sentinel, which keeps no data. {setting} must lead to a server."
+    if _mode(hello, info) == "cluster" and kind_of(url) is not EngineKind.CLUSTER:
+        if setting == QUEUE:
+            return f"it is a node of a cluster, and RQ needs a plain server: {QUEUE} must lead to one."
         return (
             "it is a node of a cluster. REDIS_URL must begin with redis+cluster:// (rediss+cluster://: TLS)."
         )
     if (hello.get("role") or info.get("role")) in ("replica", "slave"):
-        return "it is a replica, which takes no writes. REDIS_URL must lead to the primary."
+        return f"it is a replica, which takes no writes. {setting} must lead to the primary."
     if "OOM" in str(error) or "maxmemory" in str(error):
         return "it is full. Give it more memory, or keep messages for a shorter time (EVENT_RETENTION_DAYS)."
     if isinstance(error, NoPermissionError):
@@ -270,23 +283,23 @@ def _mebibytes(count: int) -> str:
     return f"{count / 1024 / 1024:.1f} MiB"
 
 
-def _unreachable(error: redis.RedisError, settings: Settings, url: str) -> CheckResult:
+def _unreachable(error: redis.RedisError, settings: Settings, url: str, setting: str = STORE) -> CheckResult:
     """Why Redis cannot be used; only a warning if all its connections are in use, as during a release."""
     if TOO_MANY in str(error):
         return REDIS.warning(
             f"Redis refuses a connection now: {TOO_MANY}. Nothing else could be tried;"
             " those of a release that ends are free again soon."
         )
-    return REDIS.error(_reason(error, settings, url))
+    return REDIS.error(_reason(error, settings, url, setting))
 
 
-def _reason(error: redis.RedisError, settings: Settings, url: str) -> str:
+def _reason(error: redis.RedisError, settings: Settings, url: str, setting: str) -> str:
     if isinstance(error, redis.AuthenticationError):
-        return "Redis refuses the credentials in REDIS_URL."
+        return f"Redis refuses the credentials in {setting}."
     if isinstance(error, redis.BusyLoadingError):
         return "Redis is still loading its data."
     if isinstance(error, redis.InvalidResponse):
-        return "What REDIS_URL leads to answers, but is no Redis."
+        return f"What {setting} leads to answers, but is no Redis."
     if isinstance(error, redis.ResponseError):
         return f"Redis refuses: {_quoted(str(error), url)}."
     reason = TIMEOUT_REASON if isinstance(error, redis.TimeoutError) else connection_error_reason(error)
@@ -295,7 +308,7 @@ def _reason(error: redis.RedisError, settings: Settings, url: str) -> str:
     hint = ""
     if "certificate" in reason and settings.redis_tls_verify:
         hint = " REDIS_TLS_VERIFY=false accepts any (Heroku signs its own)."
-    return f"Redis cannot be reached: {reason}.{hint}"
+    return f"{'Redis' if setting != QUEUE else 'The Redis of RQ'} cannot be reached: {reason}.{hint}"
 
 
 def _quoted(text: str, url: str) -> str:

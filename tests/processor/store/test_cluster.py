@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis, ResponseError, WatchError
+from redis import Redis, RedisError, ResponseError, WatchError
 from redis.exceptions import ClusterDownError, TryAgainError
 
 from processor.delivery.subscribers import Subscribers
@@ -302,6 +302,7 @@ def test_a_slot_that_is_half_moved_stops_its_cell_alone(client: ClusterClient, c
         assert any("1 slot(s) of the cluster are being moved" in sentence for sentence in said)
         assert not any("REDIS_URL must begin with redis+cluster" in sentence for sentence in said)
 
+    client.delete(keys.wake(cell))  # its lease, which could not be given up
     until(posting(sender, cell))
     handle_all(client)
     assert sender.lost() == set()
@@ -327,30 +328,57 @@ def test_a_slot_that_moves_is_waited_for_once_in_a_pipeline(client: ClusterClien
         assert client.exists(*names) == len(names)
 
 
-def test_connections_to_a_node_that_is_gone_are_closed(tmp_path: Path) -> None:
+def test_connections_to_a_node_that_is_gone_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They stayed open, one socket each, for as long as the process lived."""
-    with (
-        cluster_engines(tmp_path, primaries=1, replicas=1) as group,
-        contextlib.closing(connect(group.url, timeout_s=5)) as client,
-    ):
+    with cluster(tmp_path, 2) as url, contextlib.closing(connect(url, timeout_s=5)) as client:
         assert isinstance(client, ClusterClient)
-        (primary,) = client.primaries()
-        pool = client.pools()[0]
-        for connection in [pool.get_connection() for _ in range(3)]:
-            connection.connect()
+        home, leaving = client.node_of("{06S}"), client.node_of("{foo}")
+        assert home is not leaving
+        pool = leaving.connection_pool
+        taken = [pool.get_connection() for _ in range(3)]
+        for connection in taken:
             pool.release(connection)
-        port = primary.connection_pool.connection_kwargs["port"]
-        group.engines[port].kill()
-        other = next(engine for number, engine in group.engines.items() if number != port)
-        with Redis.from_url(other.url) as replica:
-            replica.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
+        monkeypatch.setattr(
+            "random.shuffle", lambda nodes: nodes.sort(key=lambda node: node.redis_connection is leaving)
+        )  # which node the library asks first
+        leaving_id = leaving.execute_command("CLUSTER", "MYID").decode()
+        leaving.execute_command("CLUSTER", "RESET")
+        home.execute_command("CLUSTER", "DELSLOTSRANGE", 8192, 16383)
+        home.execute_command("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+        home.execute_command("CLUSTER", "FORGET", leaving_id)
 
         def is_gone() -> bool:
             client.refresh()
             return pool not in client.pools()
 
         until(is_gone)
-        assert not any(connection.works for connection in pool._connections)
+        assert not any(connection.works for connection in taken)
+
+
+def test_a_cluster_whose_known_nodes_were_all_replaced_is_found_by_its_address(tmp_path: Path) -> None:
+    """The library asks only the nodes that it saw last: the service failed until it was started again."""
+    with (
+        cluster_engines(tmp_path, primaries=1, replicas=1) as group,
+        contextlib.closing(connect(group.url, timeout_s=5)) as client,
+    ):
+        assert isinstance(client, ClusterClient)
+        client.ping()
+        assert len(client.pools()) == 1  # nothing was written: the replica is not shown yet
+        (old,) = (pool.connection_kwargs["port"] for pool in client.pools())
+        group.engines[old].kill()
+        (new,) = (engine for port, engine in group.engines.items() if port != old)
+        with Redis.from_url(new.url) as replica:
+            replica.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
+
+        def is_found() -> bool:
+            try:
+                return bool(client.set("{foo}", "bar"))
+            except RedisError:
+                return False
+
+        until(is_found)
 
 
 def test_a_killed_primary_costs_no_message_and_stops_its_cells_alone(tmp_path: Path) -> None:
