@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from redis import AuthenticationError, BusyLoadingError, ResponseError
 from redis import ConnectionError as RedisConnectionError
+from redis.exceptions import AskError
 
 from processor.store.sentinel import PrimaryUnknown
 
@@ -58,6 +59,8 @@ def is_unblocked(error: BaseException) -> bool:
 
 def _redis_message(refusal: BaseException) -> str:
     """The error message of Redis without the command and the script."""
+    if isinstance(refusal, AskError):
+        return "another node of the cluster has this key now"
     text = str(refusal).rpartition(" caused error: ")[2].partition(" script: ")[0]
     status = getattr(refusal, "status_code", None)
     if status and status != "ERR" and not text.startswith(status):

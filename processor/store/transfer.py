@@ -40,6 +40,8 @@ LARGEST = 2_000
 FRAME_BYTES = 1 << 20
 """A frame is written when its records have about so many bytes."""
 
+CHANGED = "The servers changed meanwhile (a failover, a restart, or slots that moved): parts may be missing."
+
 Progress = Callable[[int], object]
 """Called with the number of records that are done."""
 
@@ -50,10 +52,9 @@ def export_store(
     """Write the whole store into ``path``; the number of records.
 
     An interrupted export goes on from its ``.part`` file, if the servers are the same and have not restarted.
-    Raises ``redis.RedisError`` and ``OSError``.
+    Raises :class:`Conflict` if they are others at the end, ``redis.RedisError`` and ``OSError``.
     """
-    servers = _servers(client)
-    source = ",".join(str(server.info("server").get("run_id", secrets.token_hex(8))) for server in servers)
+    servers, source = _servers(client), _source(client)
     part = path.with_name(f"{path.name}.part")
     # What is in it, secrets too, is for its owner alone.
     descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
@@ -72,6 +73,8 @@ def export_store(
                 write_part(file, codec.encode(number, frame))
                 number, total = number + 1, total + len(frame.records)
                 progress(total)
+        if _source(client) != source:  # what a cursor of one server passes over is not that of another
+            raise Conflict(f"{CHANGED} Export it again.")
         write_part(file, codec.encode(number, ArchiveFrame(0, 0, [], total)))
         file.flush()
         os.fsync(file.fileno())
@@ -90,9 +93,11 @@ def import_store(
 ) -> int:
     """Write the records of ``path`` into an empty store; their number.
 
-    The same file goes on where its import was interrupted. Raises :class:`Conflict` for a store that is not
-    empty, unless it is to be replaced; ``ArchiveUnreadable``; ``redis.RedisError`` and ``OSError``.
+    The same file goes on where its import was interrupted, if the servers are the same: others may lack what
+    was written last. Raises :class:`Conflict` for a store that is not empty, unless it is to be replaced, and
+    if the servers are others at the end; ``ArchiveUnreadable``; ``redis.RedisError`` and ``OSError``.
     """
+    source = _source(client)
     with path.open("rb") as file:
         header = read_header(file)
         if header.cells != cells:
@@ -100,13 +105,14 @@ def import_store(
         codec = FrameCodec(header, key)
         state = client.hgetall(keys.importing())
         is_begun = state.get(b"id") == header.id.encode()
-        done = int(state.get(b"frames", 0)) if is_begun else 0
+        is_same = is_begun and state.get(b"source") == source.encode()
+        done = int(state.get(b"frames", 0)) if is_same else 0
         if not done:
             _check_whole(path, codec)
             if not (replace or is_begun):
                 _require_empty(client)
             # Before anything is deleted: a store that is half empty is refused like one that is half filled.
-            client.hset(keys.importing(), mapping={"id": header.id, "frames": 0})
+            client.hset(keys.importing(), mapping={"id": header.id, "frames": 0, "source": source})
             _empty(client)
         total = 0
         for number, part in enumerate(read_parts(file)):
@@ -116,6 +122,9 @@ def import_store(
                 _write(client, frame.records)
                 client.hset(keys.importing(), "frames", number + 1)
                 progress(total)
+    if _source(client) != source:
+        client.hset(keys.importing(), mapping={"id": header.id, "frames": 0})
+        raise Conflict(f"{CHANGED} Import it again.")
     client.delete(keys.importing())
     return total
 
@@ -168,6 +177,17 @@ def _servers(client: "Redis[Any]") -> "list[Redis[Any]]":
     if not isinstance(client, ClusterClient):
         return [client]
     return sorted(client.primaries(), key=lambda node: str(node.connection_pool.connection_kwargs["port"]))
+
+
+def _source(client: "Redis[Any]") -> str:
+    """The servers that hold the store, each as it was started, and in a cluster with its slots."""
+    parts = []
+    for server in _servers(client):
+        parts.append(str(server.info("server").get("run_id") or f"{os.getpid()}.{id(client)}"))
+        if isinstance(client, ClusterClient):
+            rows = server.execute_command("CLUSTER NODES").values()
+            parts += [f"{row['slots']}{row['migrations']}" for row in rows if "myself" in row["flags"]]
+    return ",".join(parts)
 
 
 def _require_empty(client: "Redis[Any]") -> None:

@@ -14,9 +14,11 @@ from processor.errors import Conflict
 from processor.store import keys, layout, transfer
 from processor.store.archive import ArchiveUnreadable, read_key
 from processor.store.client import connect
+from processor.store.cluster import ClusterClient
 from processor.store.transfer import export_store, import_store
 from tests.processor.web.v1.filling import KEY, Filling
 from tests.support.engines import cluster, own_engine
+from tests.support.service import until
 
 CELLS = 16
 SECRET = base64.urlsafe_b64encode(bytes(range(32))).decode()
@@ -164,6 +166,55 @@ def test_a_half_imported_store_takes_the_same_file_or_is_replaced(
             import_store(target, second, cells=CELLS, key=None, replace=True)
     assert layout.refusal(target, CELLS) is not None  # nothing may work on a store that is half empty
     assert import_store(target, second, cells=CELLS, key=None) > 0
+    assert sorted(target.scan_iter()) == sorted(source.scan_iter())
+
+
+def test_servers_that_change_meanwhile_leave_nothing_out(
+    source: Any, target: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot that moved to a server that was read already was missing from the file, and so was what a cursor
+    of one server passed over on another; what a primary had not passed on was never written again."""
+    monkeypatch.setattr(transfer, "FRAME_BYTES", 10_000)
+    path, again = tmp_path / "store.export", tmp_path / "again.export"
+    total = export_store(source, path, cells=CELLS, key=None)
+    with cluster(tmp_path / "cluster", 2) as url, contextlib.closing(connect(url, timeout_s=60)) as nodes:
+        assert isinstance(nodes, ClusterClient)
+        moved: list[int] = []
+
+        def move(_total: int) -> None:
+            """Move a slot to the other node, once."""
+            if moved:
+                return
+            before, name = transfer._source(nodes), keys.cursor(0)
+            nodes.exists(name)
+            home = nodes.node_of(name)
+            other = next(node for node in nodes.primaries() if node is not home)
+            moved.append(nodes.connected().keyslot(name))
+            place = ("SLOTSRANGE", *2 * moved, "NODE", other.execute_command("CLUSTER", "MYID").decode())
+            home.execute_command("CLUSTER", "MIGRATESLOTS", *place)
+            until(lambda: transfer._source(nodes) != before)
+            until(lambda: not home.execute_command("CLUSTER", "COUNTKEYSINSLOT", *moved))
+
+        with pytest.raises(Interruption):
+            import_store(nodes, path, cells=CELLS, key=None, progress=interrupt)
+        lost = next(name for name in nodes.scan_iter() if name != keys.importing().encode())
+        nodes.delete(lost)
+        move(0)
+        assert import_store(nodes, path, cells=CELLS, key=None) == total
+        assert sorted(nodes.scan_iter()) == sorted(source.scan_iter())
+
+        moved.clear()
+        with pytest.raises(Conflict, match="servers changed"):
+            import_store(nodes, path, cells=CELLS, key=None, replace=True, progress=move)
+        assert layout.refusal(nodes, CELLS) is not None
+        assert import_store(nodes, path, cells=CELLS, key=None) == total
+
+        moved.clear()
+        with pytest.raises(Conflict, match="servers changed"):
+            export_store(nodes, again, cells=CELLS, key=None, progress=move)
+        assert not again.exists()
+        assert export_store(nodes, again, cells=CELLS, key=None) == total
+    import_store(target, again, cells=CELLS, key=None)
     assert sorted(target.scan_iter()) == sorted(source.scan_iter())
 
 
