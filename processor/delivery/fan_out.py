@@ -115,7 +115,7 @@ class FanOut:
             self._add_fan_out(trip, cell, of_cell, lane_ids)
         replies = self._put(trip, appended)
         left = {row.cell for row in decided if row not in appended}
-        is_behind = any(self._numbers.get(cell) != known.get(cell) for cell in left)
+        is_behind = not self.error and any(self._numbers.get(cell) != known.get(cell) for cell in left)
         if not is_behind and not any(reply in (PUT, ERASED) for reply in replies):
             self._entries = []  # another process is at it, or no cell can go on
         return touched
