@@ -106,7 +106,7 @@ def gather(
     except BusyLoadingError:  # a subclass of ConnectionError
         return Facts(now=now, redis_now=now, store=StoreFacts(loading=True))
     except ResponseError as error:  # a cluster or an ACL: the first refusal says most
-        return Facts(now=now, redis_now=now, store=StoreFacts(write_error=write_error or str(error)))
+        return Facts(now=now, redis_now=now, store=StoreFacts(write_error=write_error or _refusal(error)))
     except RedisError as error:
         reason = connection_error_reason(error) or type(error).__name__
         return Facts(now=now, redis_now=now, store=StoreFacts(error=reason))
@@ -116,13 +116,17 @@ def _write_error(client: "Redis[Any]", settings: Settings) -> str | None:
     """Why Redis refuses writes; ``None`` where it accepts them."""
     try:
         prove_accepting(client, Acknowledgement.of(settings))
-    except MovedError:
+    except ResponseError as error:
+        return _refusal(error)
+    return None
+
+
+def _refusal(error: ResponseError) -> str:
+    if isinstance(error, MovedError):  # which names a slot and an address
         return (
             "it is a node of a cluster. REDIS_URL must begin with redis+cluster:// (rediss+cluster://: TLS)"
         )
-    except ResponseError as error:
-        return str(error)
-    return None
+    return str(error)
 
 
 def _gather(

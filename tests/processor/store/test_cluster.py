@@ -328,6 +328,13 @@ def test_a_slot_that_moves_is_waited_for_once_in_a_pipeline(client: ClusterClien
         assert client.exists(*names) == len(names)
 
 
+def test_readyz_says_that_a_node_is_taken_for_a_server(client: ClusterClient) -> None:
+    """It named a slot and an address, and nothing else."""
+    places = [node.connection_pool.connection_kwargs for node in client.primaries()]
+    said = [serving(f"redis://{row['host']}:{row['port']}").get("/readyz").data for row in places]
+    assert sum(b"REDIS_URL must begin with redis+cluster" in text for text in said) >= PRIMARIES - 1
+
+
 def test_connections_to_a_node_that_is_gone_are_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
