@@ -50,6 +50,9 @@ vars(redis.utils)["get_lib_version"] = functools.cache(vars(redis.utils)["get_li
 # A client of httpx reads all certificates, which takes longer than most tests.
 vars(httpx_transport)["create_ssl_context"] = functools.cache(vars(httpx_transport)["create_ssl_context"])
 
+# Building a service makes thousands of objects, and most collections would find them all alive.
+gc.set_threshold(20_000, 10, 10)
+
 TESTS = Path(__file__).parent
 SEED = "HISTORIES_SEED"
 os.environ.setdefault(SEED, "20261122")  # another one samples other histories; see tests/handlers
@@ -83,9 +86,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if "fast" not in markers_of(collection_path.relative_to(TESTS).as_posix()) else None
 
 
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector the objects of thousands of tests, which all live until the end."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the garbage collector modules and thousands of tests, which all live until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -143,7 +152,9 @@ def _logging_as_it_was() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+        logger = logging.getLogger(name)
+        if logger.level != level:  # setting it has all loggers forget what they remember
+            logger.setLevel(level)
     logging.captureWarnings(capture=False)
 
 
