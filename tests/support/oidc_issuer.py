@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
+from processor.simulator.server import stop_serving
+
 CLIENT_ID, CLIENT_SECRET = "our-client", "hush-of-the-client"
 
 
@@ -66,11 +68,11 @@ class Issuer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
 
     def close(self) -> None:
-        self._server.shutdown()
+        stop_serving(self._server)
         self._server.server_close()
         self._thread.join()
 

@@ -29,6 +29,7 @@ from processor.settings.loading import load
 from processor.simulator import SimulatorConfig, SimulatorServer
 from processor.simulator.config import Generation
 from processor.simulator.entities import SimulatedConnection
+from processor.simulator.server import stop_serving
 from processor.store import keys
 from tests.support import cells, messages, serving
 from tests.support.applications import lent_app
@@ -272,12 +273,12 @@ def receiving(redis_url: str, clock: Moving) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, lent_app(container), threaded=True, request_handler=Quiet)
     assert isinstance(server, ThreadedWSGIServer)
     server.daemon_threads = False  # none of them writes into what the next test has emptied
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}{serving.ADDRESS}"
     finally:
-        server.shutdown()
+        stop_serving(server)
         thread.join()
         server.server_close()
         container.redis.close()

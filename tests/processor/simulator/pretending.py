@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.serving import make_server
 
 from processor.simulator.entities import BAD_ENDS, FirstSync, SimulatedConnection, Status
+from processor.simulator.server import stop_serving
 from processor.simulator.simulation import Simulation
 
 API_KEY = "the-key-of-the-product"
@@ -44,12 +45,12 @@ class PretendedProduct:
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
         self._server.log = lambda *_, **__: None
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Serve no more."""
-        self._server.shutdown()
+        stop_serving(self._server)
         self._server.server_close()
         self._thread.join()
 

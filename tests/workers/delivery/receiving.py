@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from processor.simulator.server import stop_serving
+
 WAIT_S = 60.0
 """Far longer than anything takes."""
 
@@ -82,15 +84,13 @@ class Receiver:
         self.port = self._server.server_port
         scheme = "http" if tls is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self.port}/hook"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Listen no more."""
         self.gate.set()
-        self._server.shutdown()
+        stop_serving(self._server)
         self._server.server_close()
         self._thread.join()
 
