@@ -117,7 +117,7 @@ def test_an_attempt_is_recorded_once_whichever_node_does_not_answer(bench: Workb
     assert [(state.delivered, state.waiting) for state in states] == [(len(keys.cells()), 0)] * len(receivers)
 
 
-@pytest.mark.parametrize("what", ["cell", "stream"])
+@pytest.mark.parametrize("what", ["cell"])
 def test_a_slot_that_is_half_moved_keeps_the_notifications_of_its_cell_alone(
     bench: Workbench, receiver: MakeReceiver, what: str
 ) -> None:
