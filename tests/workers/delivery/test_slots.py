@@ -117,7 +117,7 @@ def test_an_attempt_is_recorded_once_whichever_node_does_not_answer(bench: Workb
     assert [(state.delivered, state.waiting) for state in states] == [(len(keys.cells()), 0)] * len(receivers)
 
 
-@pytest.mark.parametrize("what", ["cell"])
+@pytest.mark.parametrize("what", ["cell", "stream"])
 def test_a_slot_that_is_half_moved_keeps_the_notifications_of_its_cell_alone(
     bench: Workbench, receiver: MakeReceiver, what: str
 ) -> None:
@@ -135,16 +135,16 @@ def test_a_slot_that_is_half_moved_keeps_the_notifications_of_its_cell_alone(
     new = [post.decide(f"connection-{number}", company_id=company_in(cell)) for number in range(3)]
     dispatcher = post.dispatcher()
 
-    dispatcher.start()
     try:
         with half_moved(source, target, client.connected().keyslot(name)):
-            until(lambda: len(set(heard.ids)) == before - (what == "cell"))
+            dispatcher.start()  # now: before, it could be quicker than the move
+            until(lambda: len(heard.ids) >= before - (what == "cell"))
             assert set(new).isdisjoint(heard.ids)
-        until(lambda: len(set(heard.ids)) == before + len(new))
+        until(lambda: len(heard.ids) >= before + len(new))
     finally:
         dispatcher.stop()
 
-    assert sorted(set(heard.ids)) == sorted(body["id"] for body in bench.published())
+    assert sorted(heard.ids) == sorted(body["id"] for body in bench.published())
 
 
 def test_operators_and_erasures_stay_within_slots(bench: Workbench) -> None:
