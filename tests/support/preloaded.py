@@ -83,7 +83,7 @@ def server() -> ForkServer:
 def running(
     words: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: IO[bytes] | None = None
 ) -> Iterator[tuple[Process, IO[str]]]:
-    """A command and what it prints, until the end of the context, where its whole session is killed."""
+    """A command and what it prints, until the context ends: it and its process group are killed then."""
     read_end, write_end = os.pipe()
     with os.fdopen(read_end) as printed:
         with os.fdopen(write_end, "wb") as output:
@@ -93,6 +93,7 @@ def running(
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.kill()  # it may lead no group yet
             process.wait()
 
 
