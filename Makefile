@@ -16,7 +16,7 @@ help:
 	@echo "make lint   style and types only"
 	@echo "make docs   write the generated pages under docs/ again"
 	@echo "make languages  write new messages into every catalogue"
-	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium)"
+	@echo "make screenshots  write the pictures under docs/images again (needs Debian's chromium-headless-shell or chromium)"
 	@echo "make axe    accessibility by axe: every page in each language, brand, colour and width"
 	@echo "make bench  what a message costs on this machine, written to docs/performance.md (BENCH=--quick: 3 minutes)"
 	@echo "make faults  kill, cut and fill everything under load, written to docs/reliability.md (FAULTS=--rounds 1: some minutes)"
