@@ -1,4 +1,4 @@
-"""Pictures of the state machine: ``docs/state-machine.md`` from the table, and one connection's road as SVG.
+"""Pictures of the state machine: ``docs/state-machine.md`` from the table, and a connection's states as SVG.
 
 ``python -m handlers.diagram`` prints the page.
 """
@@ -89,7 +89,7 @@ def document() -> str:
     return f"{_INTRODUCTION}\n{rows}\n\n```mermaid\n{diagram}\n```\n\n{_STATES}"
 
 
-# One connection's road
+# One connection's states
 
 _WIDTH, _HEIGHT = 172, 40
 _CENTRES: dict[State, tuple[int, int]] = {
@@ -122,18 +122,18 @@ USUAL: tuple[tuple[State, State], ...] = (
 connection may be deleted, and be authorised again."""
 
 
-def states_svg(state: State, road: Sequence[tuple[State, State]]) -> str:
-    """The states as an SVG image: ``state`` is lit, and so are the changes of ``road``, numbered in order.
+def states_svg(state: State, changes: Sequence[tuple[State, State]]) -> str:
+    """The states as an SVG image: ``state`` is lit, and so are the changes of ``changes``, numbered in order.
 
     It has no style of its own: classes ``state now passed usual taken step`` are the page's.
     """
-    passed = {end for change in road for end in change}
+    passed = {end for change in changes for end in change}
     steps: dict[tuple[State, State], list[int]] = {}
-    for number, change in enumerate(road, start=1):
+    for number, change in enumerate(changes, start=1):
         steps.setdefault(change, []).append(number)
     parts = [
-        '<svg class="road" viewBox="0 -24 920 354" role="img" aria-labelledby="road-title">',
-        f'<title id="road-title">{_sentence(state, road)}</title>',
+        '<svg class="state-diagram" viewBox="0 -24 920 354" role="img" aria-labelledby="diagram-title">',
+        f'<title id="diagram-title">{_sentence(state, changes)}</title>',
         _arrowhead("usual"),
         _arrowhead("taken"),
         *(_arrow(change) for change in USUAL if change not in steps),
@@ -144,9 +144,9 @@ def states_svg(state: State, road: Sequence[tuple[State, State]]) -> str:
     return "".join(parts)
 
 
-def _sentence(state: State, road: Sequence[tuple[State, State]]) -> str:
-    changes = "; ".join(f"{before} to {after}" for before, after in road)
-    return f"The state is {state}." + (f" The road: {changes}." if road else "")
+def _sentence(state: State, changes: Sequence[tuple[State, State]]) -> str:
+    shown = "; ".join(f"{before} to {after}" for before, after in changes)
+    return f"The state is {state}." + (f" Its changes: {shown}." if changes else "")
 
 
 def _arrowhead(name: str) -> str:

@@ -83,7 +83,9 @@ def whole_timeline(reader: Reader, connection_id: str) -> list[dict[str, Any]]:
     return list(reversed(page.items))
 
 
-def road(entries: Sequence[Mapping[str, Any]], at: datetime | None = None) -> list[tuple[State, State]]:
+def state_changes(
+    entries: Sequence[Mapping[str, Any]], at: datetime | None = None
+) -> list[tuple[State, State]]:
     """The changes of state on a timeline (``entries``, oldest first), until ``at``."""
     return [(State(entry["from"]), State(entry["to"])) for entry in _changes(entries, at)]
 

@@ -50,12 +50,12 @@ READY_AGAIN = [
 ]
 
 
-def parsed(state: State, road: list[tuple[State, State]]) -> ElementTree.Element:
+def parsed(state: State, changes: list[tuple[State, State]]) -> ElementTree.Element:
     """The picture, which is well-formed."""
-    return ElementTree.fromstring(diagram.states_svg(state, road))  # noqa: S314 - our own text
+    return ElementTree.fromstring(diagram.states_svg(state, changes))  # noqa: S314 - our own text
 
 
-def test_the_road_lights_the_state_and_numbers_its_changes() -> None:
+def test_the_picture_lights_the_state_and_numbers_its_changes() -> None:
     image = parsed(State.READY, READY_AGAIN)
     states = {group.findtext("text"): group.get("class", "").split()[1:] for group in image.iter("g")}
     assert list(states) == [state.value for state in State]
@@ -72,18 +72,18 @@ def test_the_road_lights_the_state_and_numbers_its_changes() -> None:
     assert [heads[path.get("marker-end", "")] for path in image.findall("path")] == kinds
     assert {kind for names in states.values() for kind in names} == {"now", "passed"}
     assert not any(element.tail for element in image.iter())
-    road = [(State.PENDING, State.AUTHORIZED), (State.AUTHORIZED, State.READY)]
-    assert parsed(State.READY, road).findtext("title") == (
-        "The state is ready. The road: pending to authorized; authorized to ready."
+    changes = [(State.PENDING, State.AUTHORIZED), (State.AUTHORIZED, State.READY)]
+    assert parsed(State.READY, changes).findtext("title") == (
+        "The state is ready. Its changes: pending to authorized; authorized to ready."
     )
     assert parsed(State.PENDING, []).findtext("title") == "The state is pending."
 
 
 def test_every_pair_of_states_can_be_drawn() -> None:
-    for road in itertools.permutations(State, 2):
-        image = parsed(road[1], [road])
+    for change in itertools.permutations(State, 2):
+        image = parsed(change[1], [change])
         numbers = re.findall(r"-?\d+", image.findall("path[@class='taken']")[0].get("d", ""))
-        assert all(-60 <= int(number) <= 980 for number in numbers), road
+        assert all(-60 <= int(number) <= 980 for number in numbers), change
 
 
 def beside(box: tuple[float, ...], point: Sequence[float]) -> float:
@@ -95,8 +95,8 @@ def beside(box: tuple[float, ...], point: Sequence[float]) -> float:
 
 
 def test_arrows_go_from_box_to_box_and_each_name_is_in_the_middle_of_its_own() -> None:
-    for road in itertools.permutations(State, 2):
-        image, boxes = parsed(road[1], [road]), {}
+    for change in itertools.permutations(State, 2):
+        image, boxes = parsed(change[1], [change]), {}
         for group in image.iter("g"):
             box = tuple(float(group[0].get(name, "")) for name in ("x", "y", "width", "height"))
             x, y = (float(group[1].get(name, "")) for name in ("x", "y"))
@@ -105,8 +105,8 @@ def test_arrows_go_from_box_to_box_and_each_name_is_in_the_middle_of_its_own() -
         curve = image.findall("path[@class='taken']")[0].get("d", "")
         numbers = [float(number) for number in re.findall(r"-?\d+", curve)]
         assert len(numbers) == 6
-        for point, state in ((numbers[:2], road[0]), (numbers[4:], road[1])):
-            assert 2 <= beside(boxes[state.value], point) <= 5, road
+        for point, state in ((numbers[:2], change[0]), (numbers[4:], change[1])):
+            assert 2 <= beside(boxes[state.value], point) <= 5, change
 
 
 def test_the_image_has_no_style_of_its_own() -> None:

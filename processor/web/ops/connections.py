@@ -42,7 +42,7 @@ def connections() -> Response:
 
 @blueprint.get("/connections/<id_>")
 def connection(id_: str) -> Response:
-    """One connection with its road, timeline, facts and deliveries; with ``at`` as it was believed to be."""
+    """A connection with its states, timeline, facts and deliveries; with ``at`` as it was believed to be."""
     return _connection_page(folded(id_))
 
 
@@ -53,7 +53,7 @@ def _connection_page(id_: str, **values: Any) -> Response:
     connection = past.connection(reader, id_, at)
     is_readable = connection["state"] != UNREADABLE
     entries = past.whole_timeline(reader, id_)
-    road = past.road(entries, at)
+    changes = past.state_changes(entries, at)
     notifications = queries.notifications(
         reader,
         connection_id=id_,
@@ -66,8 +66,8 @@ def _connection_page(id_: str, **values: Any) -> Response:
         at=at,
         meaning=copy.of_connection(connection),
         connection=connection,
-        road=road,
-        picture=Markup(states_svg(State(connection["state"]), road)) if is_readable else "",  # noqa: S704
+        changes=changes,
+        picture=Markup(states_svg(State(connection["state"]), changes)) if is_readable else "",  # noqa: S704
         facts=past.facts(reader, id_, at) if is_readable else None,
         timeline=past.timeline(reader, id_, **query),
         query=query,

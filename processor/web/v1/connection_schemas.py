@@ -185,7 +185,7 @@ class TimelineEntrySchema(ResponseSchema):
     known_at = moment("When we learnt it.")
     event_id = text("The message.")
     event_type = text("Its type, in Codat's spelling.")
-    source = word(Source, "The road by which it came.")
+    source = word(Source, "Where it came from.")
     from_ = fields.String(
         required=True,
         data_key="from",

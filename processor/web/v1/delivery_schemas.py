@@ -30,7 +30,7 @@ class DeliverySchema(ResponseSchema):
     """The delivery of a notification in one lane."""
 
     id = text(f"The lane: a subscriber's id, {BUILT_IN_LANES}.")
-    channel = word(channel_names(), "The road out.")
+    channel = word(channel_names(), "Its channel.")
     subscriber_id = text("The subscriber, where it is one.", null=True)
     status = word(DELIVERY_STATUSES, "What became of it.")
     attempts = many(AttemptSchema, "Each attempt, the oldest first.")
@@ -54,6 +54,6 @@ class LaneSchema(StandingSchema):
     """A lane."""
 
     id = text(f"A subscriber's id, {BUILT_IN_LANES}.")
-    channel = word(channel_names(), "The road out.")
+    channel = word(channel_names(), "Its channel.")
     status = word(Mode, "`slow`: only probed; `paused` and `gone`: until it is enabled.")
     overdue_s = seconds("How long the oldest due delivery waits, in seconds.")

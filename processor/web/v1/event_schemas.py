@@ -14,7 +14,7 @@ class EventSchema(ResponseSchema):
     id = text("The message's id.")
     event_id = text("The same.")
     status = word(EVENT_STATUSES, "What became of it.")
-    source = word(Source, "The road by which it came; `null` while nobody understands it.", null=True)
+    source = word(Source, "Where it came from; `null` while nobody understands it.", null=True)
     type = text("Its type, in Codat's spelling.", null=True)
     received_at = moment("When we received it.")
     processed_at = moment("When it was handled.", null=True)

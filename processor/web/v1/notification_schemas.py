@@ -62,7 +62,7 @@ class NotificationDataSchema(ResponseSchema):
 class NotificationSchema(ResponseSchema):
     """A notification and its deliveries."""
 
-    id = text("Its id, the same by whatever road it is learnt.")
+    id = text("Its id, the same wherever it is learnt.")
     type = word(NOTIFICATION_TYPES, "Its type.")
     timestamp = moment("When it was decided.")
     data = fields.Nested(NotificationDataSchema, required=True)

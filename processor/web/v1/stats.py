@@ -12,6 +12,6 @@ calls = Calls("stats", "How the service stands")
 
 @calls.get("/stats", StatsSchema)
 def get_stats() -> dict[str, Any]:
-    """Counts by state, the inbox, the roads out, dead letters"""
+    """Counts by state, the inbox, the lanes, dead letters"""
     container = get_container()
     return queries.stats(container.reader, container.redis, conditions())

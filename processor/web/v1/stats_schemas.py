@@ -100,7 +100,7 @@ class StatsSchema(ResponseSchema):
     connections = by_name(fields.Integer, "Connections by state.")
     events = by_name(fields.Integer, "Messages by status.")
     inbox = fields.Nested(InboxSchema, required=True)
-    lanes = many(LaneSchema, "The roads out, one per subscriber.")
+    lanes = many(LaneSchema, "The lanes, one per recipient.")
     dead_letters = number("Messages that failed to the last.")
     dead_deliveries = number("Deliveries that failed to the last.")
     uncertain_deliveries = number("Notifications of which a delivery was sent and not answered.")

@@ -174,8 +174,8 @@ def test_a_finding_that_was_tampered_with_never_breaks_anything(event, data):
 
 def test_every_kind_of_finding_has_a_type_of_its_own():
     changing = {name: kind for name, kind in KINDS.items() if kind is not UnhandledEvent}
-    by_road = {(name.split(".")[0], kind) for name, kind in changing.items()}
-    assert len(by_road) == len(changing) == 12
+    by_source = {(name.split(".")[0], kind) for name, kind in changing.items()}
+    assert len(by_source) == len(changing) == 12
     assert {name.split(".")[0] for name in KINDS} == {"codat-api", "journey"}
 
 

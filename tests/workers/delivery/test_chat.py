@@ -220,7 +220,7 @@ def test_a_chat_that_takes_a_message_and_does_not_answer_gets_no_copies(
     assert (len(silent.received), len(good.received)) == (2, 1)
 
 
-def test_a_dispatcher_of_the_settings_has_every_road(redis_url: str) -> None:
+def test_a_dispatcher_of_the_settings_has_every_channel(redis_url: str) -> None:
     environ = {"REDIS_URL": redis_url, "OPERATOR_ALERT_URLS": "json://x"}
     environ |= {"SMTP_URL": "smtp://127.0.0.1", "MAIL_FROM": "us@bank.example"}
     container = for_worker(load(ENVIRON | environ))

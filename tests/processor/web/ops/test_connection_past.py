@@ -1,4 +1,4 @@
-"""A connection's page: its road, its facts, what was believed at a time, and what an operator can do."""
+"""A connection's page: its states, its facts, what was believed at a time, and what an operator can do."""
 
 import json
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.support.visiting import Place
 PATH = "/ops/connections/xero"
 
 
-def test_the_road_and_the_facts_are_on_the_page(operator: Operator, filling: Filling) -> None:
+def test_the_states_and_the_facts_are_on_the_page(operator: Operator, filling: Filling) -> None:
     filling.make_ready()
     answer = operator.open(PATH)
     assert '<g class="state now"><rect' in answer.text
