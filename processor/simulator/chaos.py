@@ -15,7 +15,7 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
-class Deliver(StrEnum):
+class DeliveryMode(StrEnum):
     """How the messages of one single change are to go, whatever the chaos says."""
 
     NORMAL = "normal"
@@ -28,7 +28,7 @@ class Chaos(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     ``drop``: never sent at all. ``duplicate``: sent twice, as the same message. ``hold``: kept back until
     released. ``shuffle``: released in another order; without ``hold``, delayed by up to half a second more.
-    ``seed`` makes the dice fall alike every time; ``None``: as they like.
+    ``seed`` repeats the random decisions; ``None``: they are others each time.
     """
 
     drop: _Share = 0.0
@@ -59,7 +59,7 @@ class _SimulatorRandom(random.Random):
     """Chance for a game, which may repeat itself; nothing secret is made from it."""
 
 
-class Dice:
+class ChaosSampler:
     """The random decisions about messages under one ``Chaos``. Not safe for threads."""
 
     def __init__(self, chaos: Chaos) -> None:

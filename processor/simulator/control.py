@@ -20,7 +20,7 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
     @control.post("/companies")
     def create_company() -> ResponseReturnValue:
         options = _options()
-        with simulation.delivery.steered(delivery_mode_of(options)):
+        with simulation.delivery.with_mode(delivery_mode_of(options)):
             company = simulation.world.create_company(
                 options.get("name", "Simulated company"), options.get("tags")
             )
@@ -28,14 +28,14 @@ def control_blueprint(simulation: Simulation) -> Blueprint:
 
     @control.delete("/companies/<company_id>")
     def delete_company(company_id: str) -> ResponseReturnValue:
-        with simulation.delivery.steered(delivery_mode_of(_options())):
+        with simulation.delivery.with_mode(delivery_mode_of(_options())):
             simulation.world.delete_company(company_id)
         return jsonify({"company_id": company_id})
 
     @control.post("/companies/<company_id>/connections")
     def create_connection(company_id: str) -> ResponseReturnValue:
         options = _options()
-        with simulation.delivery.steered(delivery_mode_of(options)):
+        with simulation.delivery.with_mode(delivery_mode_of(options)):
             connection = simulation.world.create_connection(company_id, options.get("platform_key", "gbol"))
         link_url = simulation.fresh_link_url(connection)
         return jsonify({"connection_id": connection.id, "link_url": link_url}), 201

@@ -14,7 +14,7 @@ import httpx
 from standardwebhooks import Webhook
 
 from processor.simulator.agenda import Agenda
-from processor.simulator.chaos import Chaos, Deliver, Dice
+from processor.simulator.chaos import Chaos, ChaosSampler, DeliveryMode
 from processor.simulator.clients import http_client
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.messages import Message
@@ -84,28 +84,28 @@ class Delivery:
         self._agenda = Agenda("simulator-sender", config.senders)
         self._http = http_client(timeout_s=config.answer_timeout_s)
         self.chaos = Chaos()
-        self._dice = Dice(self.chaos)
-        self._steer: Deliver | None = None
+        self._sampler = ChaosSampler(self.chaos)
+        self._mode: DeliveryMode | None = None
         self._held: list[_PendingDelivery] = []
         self._records: deque[Record] = deque(maxlen=_LOG_LENGTH)
         self._numbers = itertools.count(1)
 
     def disturb(self, wanted: Mapping[str, object]) -> Chaos:
-        """Change the disturbance by a JSON object of its fields; the dice start anew."""
+        """Change the disturbance by a JSON object of its fields; its random decisions begin anew."""
         with self._lock:
             self.chaos = self.chaos.changed(wanted)
-            self._dice = Dice(self.chaos)
+            self._sampler = ChaosSampler(self.chaos)
             return self.chaos
 
     @contextmanager
-    def steered(self, how: Deliver | None) -> Iterator[None]:
-        """Have the messages of what changes inside go ``how``; ``None``: as the disturbance says."""
+    def with_mode(self, mode: DeliveryMode | None) -> Iterator[None]:
+        """Have the messages of what changes inside go in this mode; ``None``: as the disturbance says."""
         with self._lock:
-            before, self._steer = self._steer, how
+            before, self._mode = self._mode, mode
             try:
                 yield
             finally:
-                self._steer = before
+                self._mode = before
 
     def submit(self, messages: Sequence[Message]) -> None:
         """Send messages now or later, hold them back, or lose them."""
@@ -122,7 +122,7 @@ class Delivery:
         with self._lock:
             parcels, self._held = self._held, []
             if self.chaos.shuffle if shuffle is None else shuffle:
-                self._dice.shuffle(parcels)
+                self._sampler.shuffle(parcels)
             for parcel in parcels:
                 self._agenda.add(partial(self._attempt, parcel, 1))
             return len(parcels)
@@ -147,19 +147,19 @@ class Delivery:
         self._http.close()
 
     def _dispatch(self, parcel: _PendingDelivery) -> None:
-        if self._steer is Deliver.DROP or (self._steer is None and self._dice.drops()):
+        if self._mode is DeliveryMode.DROP or (self._mode is None and self._sampler.drops()):
             self._record(parcel, 0, DeliveryOutcome.DROPPED)
             return
-        if self._steer is Deliver.NORMAL:
+        if self._mode is DeliveryMode.NORMAL:
             self._agenda.add(partial(self._attempt, parcel, 1))
             return
-        held = self._steer is Deliver.HOLD or self.chaos.hold
-        for _ in range(self._dice.copies()):
+        held = self._mode is DeliveryMode.HOLD or self.chaos.hold
+        for _ in range(self._sampler.copies()):
             if held:
                 self._held.append(parcel)
                 self._record(parcel, 0, DeliveryOutcome.HELD)
             else:
-                self._agenda.add(partial(self._attempt, parcel, 1), in_s=self._dice.delay_s())
+                self._agenda.add(partial(self._attempt, parcel, 1), in_s=self._sampler.delay_s())
 
     def _attempt(self, parcel: _PendingDelivery, attempt: int) -> None:
         answer = self._post(parcel)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from processor.simulator.agenda import Agenda
-from processor.simulator.chaos import Deliver
+from processor.simulator.chaos import DeliveryMode
 from processor.simulator.config import Generation, SimulatorConfig
 from processor.simulator.consumers import Consumers
 from processor.simulator.delivery import Delivery
@@ -80,7 +80,7 @@ class Simulation:
         make = self._changes.get(name)
         if make is None:
             raise SimulatorRefusal(404, f"There is no change {name}: use one of {', '.join(self._changes)}")
-        with self.delivery.steered(delivery_mode_of(options)):
+        with self.delivery.with_mode(delivery_mode_of(options)):
             make(connection_id, options)
 
     def read_again(self, company: SimulatedCompany) -> None:
@@ -154,13 +154,13 @@ class Simulation:
         self.world.fail(connection_id, status_code)
 
 
-def delivery_mode_of(options: Options) -> Deliver | None:
+def delivery_mode_of(options: Options) -> DeliveryMode | None:
     """The ``deliver`` of a call's options; ``None`` without one, refused (400) for an unknown one."""
     wanted = options.get("deliver")
     try:
-        return None if wanted is None else Deliver(str(wanted))
+        return None if wanted is None else DeliveryMode(str(wanted))
     except ValueError:
-        raise SimulatorRefusal(400, f"deliver is one of {', '.join(Deliver)}") from None
+        raise SimulatorRefusal(400, f"deliver is one of {', '.join(DeliveryMode)}") from None
 
 
 def _truth_of(connection: SimulatedConnection) -> JsonObject:

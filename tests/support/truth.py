@@ -190,7 +190,7 @@ class TruthBench:
 
     def company(self, name: str = "Toft stores", **tags: str) -> str:
         """A company, of which we hear nothing by this."""
-        with self.simulation.delivery.steered(None):
+        with self.simulation.delivery.with_mode(None):
             return str(self.world.create_company(name, {"merchantId": f"m-{name}", **tags}).id)
 
     def connect(self, company_id: str, platform: str = "gbol") -> str:

@@ -1,4 +1,4 @@
-"""Sending: tried again as each generation is, lost, doubled, held back and steered on demand."""
+"""Sending: tried again as each generation is, lost, doubled, held back and in a given mode on demand."""
 
 import time
 from collections.abc import Callable
@@ -107,7 +107,7 @@ def test_delayed_messages_come_later(control: SimulatorClient, receiver: Receive
     assert time.monotonic() - before >= 0.2
 
 
-def test_dice_with_a_seed_fall_alike(
+def test_decisions_with_a_seed_repeat(
     server: SimulatorServer, control: SimulatorClient, receiver: Receiver
 ) -> None:
     def survivors() -> list[str]:
@@ -135,7 +135,7 @@ def test_a_single_change_can_be_lost_held_or_spared(
     assert [request.body["payload"]["name"] for request in receiver.received] == ["Spared", "Held"]
 
 
-def test_a_steered_change_of_a_connection_leaves_the_truth_alone(
+def test_a_change_in_a_given_mode_of_a_connection_leaves_the_truth_alone(
     server: SimulatorServer, control: SimulatorClient, receiver: Receiver
 ) -> None:
     company_id = control.create_company("Shop")

@@ -6,7 +6,7 @@ import pytest
 
 from processor.codat.errors import CodatNotFound
 from processor.simulator import SimulatorConfig, SimulatorServer
-from processor.simulator.chaos import Deliver
+from processor.simulator.chaos import DeliveryMode
 from tests.processor.simulator.receiving import Receiver
 from tests.support.journeying import CODAT_KEY
 from tests.support.visiting import Place, Wall
@@ -55,7 +55,7 @@ def test_messages_about_products_change_them_and_late_ones_do_not(place: Place) 
     world.change_products(codats, "insights", is_added=True)
     place.settle()
     assert journey.company(company_id).products == ("lending", "insights")
-    with place.codat.simulation.delivery.steered(Deliver.HOLD):
+    with place.codat.simulation.delivery.with_mode(DeliveryMode.HOLD):
         world.change_products(codats, "lending", is_added=False)
     world.change_products(codats, "lending", is_added=True)
     place.settle()
