@@ -79,7 +79,7 @@ def word_filter(values: tuple[str, ...], description: str) -> fields.String:
     return fields.String(validate=OneOf(values), metadata={"description": description})
 
 
-class Moment(fields.AwareDateTime):
+class UtcDateTime(fields.AwareDateTime):
     """A time in ISO 8601; UTC without a zone."""
 
     def __init__(self, description: str) -> None:
@@ -99,13 +99,13 @@ class Moment(fields.AwareDateTime):
 class AtQuery(NoParameters):
     """A connection as it was believed to be."""
 
-    at = Moment("What was believed at this time.")
+    at = UtcDateTime("What was believed at this time.")
 
 
 class TimelineQuery(PageQuery):
     """A timeline, also as it was."""
 
-    at = Moment("Only what was handled by this time.")
+    at = UtcDateTime("Only what was handled by this time.")
     outcome = word_filter(tuple(TimelineOutcome), "Only entries with this outcome.")
 
 
@@ -136,8 +136,8 @@ class ConnectionQuery(StateQuery):
     company_id = codat_id_filter("Only connections of this company.")
     merchant_id = id_filter("Only connections of the companies that belong to this id of yours.")
     platform = id_filter("Only connections to the platform with this key or name.")
-    since = Moment("Only connections first heard of at this time or later.")
-    until = Moment("Only connections first heard of before this time.")
+    since = UtcDateTime("Only connections first heard of at this time or later.")
+    until = UtcDateTime("Only connections first heard of before this time.")
 
 
 class CompanyQuery(PageQuery):
@@ -154,8 +154,8 @@ class EventQuery(PageQuery):
     merchant_id = id_filter("Only messages about the companies that belong to this id of yours.")
     connection_id = codat_id_filter("Only messages that name this connection.")
     type = id_filter("Only messages of this type.")
-    since = Moment("Only messages that arrived at this time or later.")
-    until = Moment("Only messages that arrived before this time.")
+    since = UtcDateTime("Only messages that arrived at this time or later.")
+    until = UtcDateTime("Only messages that arrived before this time.")
 
 
 class AuditQuery(PageQuery):
@@ -166,8 +166,8 @@ class AuditQuery(PageQuery):
     action = id_filter("Only this action.")
     target = id_filter("Only actions on the object with this id.")
     outcome = id_filter("Only actions with this outcome.")
-    since = Moment("Only actions at this time or later.")
-    until = Moment("Only actions before this time.")
+    since = UtcDateTime("Only actions at this time or later.")
+    until = UtcDateTime("Only actions before this time.")
 
 
 class NotificationQuery(PageQuery):
@@ -178,6 +178,6 @@ class NotificationQuery(PageQuery):
     merchant_id = id_filter("Only notifications about the companies that belong to this id of yours.")
     subscriber_id = id_filter("Only notifications to this subscriber, or through this channel.")
     type = word_filter(NOTIFICATION_TYPES, "Only notifications of this type.")
-    since = Moment("Only notifications decided at this time or later.")
-    until = Moment("Only notifications decided before this time.")
+    since = UtcDateTime("Only notifications decided at this time or later.")
+    until = UtcDateTime("Only notifications decided before this time.")
     status = word_filter(NOTIFICATION_STATUSES, "Only notifications with this status.")
