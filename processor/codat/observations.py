@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
@@ -184,6 +184,18 @@ def encode(event: Event) -> bytes:
     return json.dumps(doc, separators=(",", ":"), default=to_iso).encode()
 
 
+class _DatasetRow(msgspec.Struct, array_like=True):
+    connection_id: str
+    data_type: str
+    status: str
+    requested: str | None
+    completed: str | None
+    progress: int
+    message: str | None
+    ended: bool = False
+    """Absent in rows of earlier versions."""
+
+
 class _Document(msgspec.Struct):
     """What ``encode`` writes. Times are checked when they are read."""
 
@@ -199,7 +211,7 @@ class _Document(msgspec.Struct):
     problem: tuple[str | None, str | None, str | None] | None = None
     aspect: Aspect | None = None
     asked_for: tuple[str, ...] | None = None
-    datasets: tuple[tuple[str, str, str, str | None, str | None, int, str | None, bool], ...] | None = None
+    datasets: tuple[_DatasetRow, ...] | None = None
 
 
 def decode(body: bytes, *, event_id: str, received_at: datetime) -> Event:
@@ -236,9 +248,9 @@ def _source(event_type: str) -> Source:
     return Source.JOURNEY if event_type.startswith("journey.") else Source.CODAT_API
 
 
-def _dataset(row: Sequence[Any]) -> Dataset:
-    connection_id, data_type, status, requested, completed, *others = row
-    return Dataset(connection_id, data_type, status, _time(requested), _time(completed), *others)
+def _dataset(row: _DatasetRow) -> Dataset:
+    fields = msgspec.structs.asdict(row)
+    return Dataset(**fields | {"requested": _time(row.requested), "completed": _time(row.completed)})
 
 
 def _time(text: str | None) -> datetime | None:

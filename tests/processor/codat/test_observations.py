@@ -134,6 +134,18 @@ def test_what_is_encoded_is_decoded_to_the_same_event(event):
     assert encode(decode(body, event_id="x", received_at=RECEIVED)) == body
 
 
+def test_a_history_that_0_1_0_wrote_is_read():
+    """Its rows end with the message: a store of that release had become full of messages that are none."""
+    row = Dataset("k-1", "invoices", "Complete", completed=THEIRS, progress=100)
+    event = history_seen(HistoryResponse(THEIRS, (row,)), received_at=RECEIVED, company=ACME, asked_for=())
+    doc = json.loads(encode(event))
+    assert doc["datasets"][0].pop() is False
+
+    decoded = decode(json.dumps(doc).encode(), event_id=event.event_id, received_at=RECEIVED)
+
+    assert decoded == event
+
+
 @given(st.binary(max_size=200) | texts.map(lambda text: json.dumps(text).encode()))
 @example(b"")
 @example(b"null")
