@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from redis import Redis
+from redis import Redis, ResponseError
 
 from processor.clock import to_iso, utc_now
 from processor.errors import Conflict
@@ -181,12 +181,16 @@ def _servers(client: "Redis[Any]") -> "list[Redis[Any]]":
 
 def _source(client: "Redis[Any]") -> str:
     """The servers that hold the store, each as it was started, and in a cluster with its slots."""
+    unknown = f"{os.getpid()}.{id(client)}"
     parts = []
     for server in _servers(client):
-        parts.append(str(server.info("server").get("run_id") or f"{os.getpid()}.{id(client)}"))
-        if isinstance(client, ClusterClient):
-            rows = server.execute_command("CLUSTER NODES").values()
-            parts += [f"{row['slots']}{row['migrations']}" for row in rows if "myself" in row["flags"]]
+        try:
+            parts.append(str(server.info("server").get("run_id") or unknown))
+            if isinstance(client, ClusterClient):
+                rows = server.execute_command("CLUSTER NODES").values()
+                parts += [f"{row['slots']}{row['migrations']}" for row in rows if "myself" in row["flags"]]
+        except ResponseError:  # not for this user: nothing that another process began is gone on with
+            parts.append(unknown)
     return ",".join(parts)
 
 

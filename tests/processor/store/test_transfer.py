@@ -218,6 +218,20 @@ def test_servers_that_change_meanwhile_leave_nothing_out(
     assert sorted(target.scan_iter()) == sorted(source.scan_iter())
 
 
+def test_a_user_who_may_not_look_at_the_server_moves_a_store(
+    source: Any, target: Any, tmp_path: Path
+) -> None:
+    """An import asked the server who it is, which a restricted user may not: it ended before it began."""
+    path, again = tmp_path / "store.export", tmp_path / "again.export"
+    total = export_store(source, path, cells=CELLS, key=None)
+    target.acl_setuser("default", enabled=True, commands=["-info"])
+    with pytest.raises(Interruption):
+        import_store(target, path, cells=CELLS, key=None, progress=interrupt)
+    assert import_store(target, path, cells=CELLS, key=None) == total
+    assert export_store(target, again, cells=CELLS, key=None) == total
+    assert sorted(target.scan_iter()) == sorted(source.scan_iter())
+
+
 def test_a_consumer_gets_again_what_it_had_not_acknowledged(source: Any, target: Any, tmp_path: Path) -> None:
     stream = f"{keys.PREFIX}large-told"
     for id_ in ("1-5", "2-0", "2-1", "3-0"):
