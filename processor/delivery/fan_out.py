@@ -240,15 +240,14 @@ class FanOut:
             for id_, row in zip(ids, replies[len(cells) :], strict=True)
             if self._is_read(COMPANY, id_, row)
         }
+        unread = ids.keys() - companies.keys()
         for (cell, of_cell), reply in zip(cells.items(), replies, strict=False):
             if isinstance(reply, (NotReplicated, AskError)):  # another look, and maybe another node
                 continue
             if not self._is_refused(*self._damaged_by(cell, reply), reply):
                 self._numbers[cell], *stream_ids = reply
                 rows = zip(of_cell, stream_ids, strict=False)
-                appended.update(
-                    row for row in rows if _company_id(row[0]) not in ids.keys() - companies.keys()
-                )
+                appended.update(row for row in rows if _company_id(row[0]) not in unread)
         return appended, companies
 
     def _damaged_by(self, cell: int, reply: Any) -> tuple[str, object]:
