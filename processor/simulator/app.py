@@ -27,6 +27,7 @@ def _hold_lock(blueprint: Blueprint, simulation: Simulation) -> None:
 
     @blueprint.before_request
     def acquire() -> None:
+        request.get_data()  # whoever is slow to send it holds nobody up
         g.held = contextlib.ExitStack()
         g.held.enter_context(simulation.lock)
 

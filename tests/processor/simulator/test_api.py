@@ -1,6 +1,6 @@
 """The API over HTTP: what it gives, what it refuses, and in which form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -229,3 +229,17 @@ def test_consumers_that_make_no_sense_are_refused(api: httpx.Client, body: objec
 def test_unknown_addresses_and_methods_are_refused_in_codats_form(api: httpx.Client) -> None:
     assert_error(api.get("/nothing/here"), 404)
     assert_error(api.put("/webhooks"), 405)
+
+
+def test_whoever_is_slow_to_send_a_body_holds_nobody_up(api: httpx.Client) -> None:
+    """The lock of the world was held until it had come, and every other call waited."""
+    parts = [b"{", b'"name": "Corner Shop"}']
+
+    def body() -> Iterator[bytes]:
+        yield parts[0]
+        for _ in range(5):
+            assert api.get("/companies").json()["totalResults"] == 0
+        yield parts[1]
+
+    headers = {"Content-Length": str(sum(map(len, parts))), "Content-Type": "application/json"}
+    assert api.post("/companies", content=body(), headers=headers).json()["name"] == "Corner Shop"
