@@ -170,7 +170,9 @@ class FanOut:
     def _remove_erased(self, erased: Mapping[FanOutEntry, bytes]) -> None:
         """Remove erased notifications from the stream, also entries of a run that ended early.
 
-        They leave the fan-out after that, so that another run does what this one leaves undone.
+        A failover may have taken one instead, after it was read here: it is decided again under the same id,
+        so the stream forgets it. It leaves the fan-out last, so that another run does what this one leaves
+        undone.
         """
         if new := [id_ for id_ in erased.values() if id_]:
             self._client.xdel(keys.stream(), *new)
@@ -186,6 +188,7 @@ class FanOut:
                     self._client.xdel(keys.stream(), entry_id)
             start = f"({text(rows[-1][0])}"
         for cell, of_cell in _by_cell(erased).items():
+            self._client.zrem(keys.published(cell), *(row.notification_id for row in of_cell))
             self._client.xdel(keys.fan_out(cell), *(row.entry_id for row in of_cell))
 
     def _read(self, entries: Sequence[tuple[int, str, str]]) -> list[FanOutEntry]:

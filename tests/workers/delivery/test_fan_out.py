@@ -198,6 +198,29 @@ def test_what_is_erased_leaves_the_stream_after_a_crash_behind_the_lanes(
     assert post.client.xlen(keys.fan_out(post.cell)) == 0
 
 
+def test_what_a_failover_took_after_it_was_read_is_published_when_it_is_decided_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new primary lacked it, its entry left the stream, and stayed remembered as published."""
+    id_, publish = post.decide(), FanOut._publish
+    lost, waiting = keys.notification(post.cell, id_), keys.fan_out(post.cell)
+    record = post.client.get(lost) or b""
+
+    def fail_over_then(fan_out: FanOut, decided: Any) -> Any:
+        post.client.delete(lost, waiting)
+        return publish(fan_out, decided)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FanOut, "_publish", fail_over_then)
+        post.fan_out()
+    assert published(post) == []
+    post.client.set(lost, record)
+    post.client.xadd(waiting, {"id": id_})
+    post.fan_out()
+
+    assert published(post) == [id_]
+
+
 def test_what_is_appended_while_it_is_erased_leaves_the_stream_after_a_crash(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
